@@ -1,0 +1,282 @@
+"""The errors that lashkit raises, as one tree.
+
+    LashkitError
+    |-- AttachmentStoreError            a store or manifest operation failed
+    |   |-- AttachmentNotFound          (LookupError) no such attachment, or not yours
+    |   |-- AttachmentIoError           (OSError) the file system said no
+    |   |-- AttachmentMissingMeta       bytes without metadata
+    |   |-- AttachmentMetadataDecodeError  metadata that cannot be read
+    |   |-- AttachmentCorrupt           bytes whose hash is not the id
+    |   |-- AttachmentBackendError      a backend broke its contract
+    |   |-- AttachmentBeingDeleted      a sweep is deleting these bytes right now
+    |   `-- ManifestRecordFailed        the intent could not be recorded; no bytes were written
+    |-- InvalidAttachmentId             (ValueError)
+    |-- AmbiguousAttachmentId           (ValueError) a prefix that fits several ids
+    |-- InvalidMediaType                (ValueError)
+    |-- InvalidTarget                   (ValueError) nothing that a workspace can be opened on
+    |-- StoreError                      a session, lease or commit failed
+    |   |-- SessionBindingMismatch      a commit for another session
+    |   |-- UnsupportedReadScope
+    |   |-- HeadRevisionConflict        somebody committed first
+    |   |-- RuntimeTurnCommitConflict   one turn id, two contents
+    |   |-- SessionExecutionLeaseExpired  the right to write was lost
+    |   |-- SessionBusy                 another live process writes this session
+    |   |-- SchemaVersionError          a database of another version
+    |   `-- StoreBackendError           the database failed
+    |-- IngestError                     (ValueError) a source that cannot become an attachment
+    |-- DecodeError                     (ValueError) stored bytes that cannot be decoded, or must not be
+    |-- PreflightError                  (ValueError) a prompt that a provider would refuse
+    `-- BridgeError                     (RuntimeError) sync code met async code
+        |-- WouldSuspend                an inline coroutine awaited something real
+        |-- WouldDeadlock               a sync call on the loop that has to run it: await it
+        `-- ForkedStoreError            an object with sockets or threads, used in a forked child
+
+Every error carries its facts as attributes, pickles with them, and says the fact first, the remedy second.
+The first two branches keep the names of lash's `AttachmentStoreError` and `StoreError` (lash-core).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "AmbiguousAttachmentId",
+    "AttachmentBackendError",
+    "AttachmentBeingDeleted",
+    "AttachmentCorrupt",
+    "AttachmentIoError",
+    "AttachmentMetadataDecodeError",
+    "AttachmentMissingMeta",
+    "AttachmentNotFound",
+    "AttachmentStoreError",
+    "BridgeError",
+    "DecodeError",
+    "ForkedStoreError",
+    "HeadRevisionConflict",
+    "IngestError",
+    "InvalidAttachmentId",
+    "InvalidMediaType",
+    "InvalidTarget",
+    "LashkitError",
+    "LashkitWarning",
+    "ManifestRecordFailed",
+    "PreflightError",
+    "RuntimeTurnCommitConflict",
+    "SchemaVersionError",
+    "SessionBindingMismatch",
+    "SessionBusy",
+    "SessionExecutionLeaseExpired",
+    "StoreBackendError",
+    "StoreError",
+    "UnsupportedReadScope",
+    "WouldDeadlock",
+    "WouldSuspend",
+]
+
+
+def _shown(text: object, limit: int = 80) -> str:
+    """`text` as a quoted literal on one line, cut to `limit` characters: error text may be hostile."""
+    literal = ascii(text) if not isinstance(text, str) else repr(text[: limit + 1])
+    return literal if len(literal) <= limit else literal[: limit - 1] + "…" + literal[0]
+
+
+class LashkitError(Exception):
+    """Root of everything that lashkit raises on purpose."""
+
+    # The attributes that a subclass's constructor takes, in order: what pickle and copy rebuild it from.
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self._fields:
+            return super().__reduce__()  # type: ignore[return-value]
+        return type(self), tuple(getattr(self, name) for name in self._fields), self.__dict__
+
+
+class AttachmentStoreError(LashkitError):
+    """A store or manifest operation failed."""
+
+
+class _OfAttachment(AttachmentStoreError):
+    """An error about one attachment; `attachment_id` names it, `detail` says more where there is more."""
+
+    _fields = ("attachment_id", "detail")
+    _fact: ClassVar[str]
+    _remedy: ClassVar[str]
+
+    def __init__(self, attachment_id: str, detail: str | None = None) -> None:
+        self.attachment_id = attachment_id
+        self.detail = detail
+        fact = self._fact.format(_shown(attachment_id)) + (f" ({detail})" if detail else "")
+        super().__init__(f"{fact}; {self._remedy}")
+
+
+class AttachmentNotFound(_OfAttachment, LookupError):
+    """No such attachment here, or this session does not hold it. Both look the same, on purpose."""
+
+    _fact = "no attachment {} here"
+    _remedy = "list() shows what is stored"
+
+
+class AttachmentMissingMeta(_OfAttachment):
+    """The bytes are there and their metadata is not. Putting the same bytes again writes it."""
+
+    _fact = "attachment {} has no metadata"
+    _remedy = "put the same bytes again to write it"
+
+
+class AttachmentMetadataDecodeError(_OfAttachment):
+    """The metadata is there and cannot be read. Putting the same bytes again rewrites it."""
+
+    _fact = "the metadata of attachment {} cannot be read"
+    _remedy = "put the same bytes again to rewrite it"
+
+
+class AttachmentCorrupt(_OfAttachment):
+    """The stored bytes are not the ones that the id names. Putting the right bytes again repairs it."""
+
+    _fact = "the stored bytes of attachment {} do not match their id"
+    _remedy = "put the original bytes again to repair it"
+
+
+class AttachmentBeingDeleted(_OfAttachment):
+    """A sweep is deleting these bytes right now and did not finish in time."""
+
+    _fact = "attachment {} is being deleted by a sweep"
+    _remedy = "try the put again"
+
+
+class AttachmentIoError(AttachmentStoreError, OSError):
+    """The file system refused. `errno`, `strerror` and `filename` are those of the `OSError` beneath."""
+
+    _fields = ("errno", "strerror", "filename")
+
+    def __init__(self, errno: int | None, strerror: str | None, filename: str | None = None) -> None:
+        OSError.__init__(self, errno, strerror, filename)
+
+    @classmethod
+    def of(cls, error: OSError) -> AttachmentIoError:
+        """The same fact as `error`, as an error of this tree."""
+        name = error.filename
+        text = None if name is None else name if isinstance(name, str) else repr(name)
+        return cls(error.errno, error.strerror or str(error) or type(error).__name__, text)
+
+
+class AttachmentBackendError(AttachmentStoreError):
+    """A backend broke its contract or failed in a way that it does not name."""
+
+
+class ManifestRecordFailed(AttachmentStoreError):
+    """The write-ahead intent could not be recorded, so no bytes were written."""
+
+
+class InvalidAttachmentId(LashkitError, ValueError):
+    """Not 64 lower-case hex digits."""
+
+    _fields = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value if isinstance(value, str) else ascii(value)
+        super().__init__(
+            f"{_shown(value)} is no attachment id; an id is the lower-case hex SHA-256 of the bytes, 64 digits"
+        )
+
+
+class AmbiguousAttachmentId(LashkitError, ValueError):
+    """An id prefix that fits several attachments; `matches` holds some of them."""
+
+    _fields = ("prefix", "matches")
+
+    def __init__(self, prefix: str, matches: tuple[str, ...]) -> None:
+        self.prefix = prefix
+        self.matches = matches
+        shown = ", ".join(match[:16] for match in matches[:4])
+        super().__init__(f"{len(matches)} attachments begin with {_shown(prefix)} ({shown}); give more digits")
+
+
+class InvalidMediaType(LashkitError, ValueError):
+    """Not a media type of the form `type/subtype`."""
+
+    _fields = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value if isinstance(value, str) else ascii(value)
+        super().__init__(f"{_shown(value)} is no media type; one looks like image/png")
+
+
+class InvalidTarget(LashkitError, ValueError):
+    """Nothing that a workspace can be opened on."""
+
+    _fields = ("target", "reason")
+
+    def __init__(self, target: object, reason: str) -> None:
+        self.target = target if isinstance(target, str) else ascii(target)
+        self.reason = reason
+        super().__init__(f"cannot open {_shown(target)}: {reason}")
+
+
+class StoreError(LashkitError):
+    """A session, lease or commit operation failed."""
+
+
+class SessionBindingMismatch(StoreError):
+    """A commit or read for another session than the one this persistence is bound to."""
+
+
+class UnsupportedReadScope(StoreError):
+    """This backend cannot load a session in the asked scope."""
+
+
+class HeadRevisionConflict(StoreError):
+    """The head moved since it was read: somebody committed first. Load the session again."""
+
+
+class RuntimeTurnCommitConflict(StoreError):
+    """The turn id is committed already, with another content."""
+
+
+class SessionExecutionLeaseExpired(StoreError):
+    """The lease was released, stolen or fenced off; nothing was written."""
+
+
+class SessionBusy(StoreError):
+    """Another live process writes this session."""
+
+
+class SchemaVersionError(StoreError):
+    """The database was written by another version of lashkit."""
+
+
+class StoreBackendError(StoreError):
+    """The database failed."""
+
+
+class IngestError(LashkitError, ValueError):
+    """A source that cannot become an attachment; nothing was stored."""
+
+
+class DecodeError(LashkitError, ValueError):
+    """Stored bytes that cannot be decoded into what was asked for, or are too large to be decoded safely."""
+
+
+class PreflightError(LashkitError, ValueError):
+    """A prompt that a provider would refuse; nothing was sent."""
+
+
+class BridgeError(LashkitError, RuntimeError):
+    """A sync call met async code in a way that cannot work."""
+
+
+class WouldSuspend(BridgeError):
+    """A coroutine that was declared `inline` awaited something real; declare it `portal`."""
+
+
+class WouldDeadlock(BridgeError):
+    """A sync call on the very event loop that would have to run it. Await the async twin (`.aio`) instead."""
+
+
+class ForkedStoreError(BridgeError):
+    """An object that holds sockets, threads or a transaction was used across a fork. Open it again in the child."""
+
+
+class LashkitWarning(UserWarning):
+    """Something that lashkit works around and that a person should know."""
