@@ -229,7 +229,7 @@ def test_a_truncated_picture_has_a_reason(
     data = encoded(noise(90, 90), form)
     outcome = attempted(data[: len(data) // 2])
     assert isinstance(outcome, Undrawable)
-    assert outcome.reason.startswith("cannot be decoded: it is damaged: ")
+    assert outcome.reason.startswith("cannot be decoded: it is damaged (")
 
 
 def test_what_is_no_picture_has_a_reason() -> None:
