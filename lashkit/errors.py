@@ -177,7 +177,8 @@ class InvalidAttachmentId(LashkitError, ValueError):
     def __init__(self, value: object) -> None:
         self.value = value if isinstance(value, str) else ascii(value)
         super().__init__(
-            f"{_shown(value)} is no attachment id; an id is the lower-case hex SHA-256 of the bytes, 64 digits"
+            f"{_shown(value)} is no attachment id; an id is the SHA-256 of the bytes, 64 lower-case hex digits, "
+            "of which a workspace takes the first 8 or more"
         )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = [
+    "LABEL_LIMIT",
     "AttachmentCreateMeta",
     "AttachmentId",
     "AttachmentMeta",
@@ -36,6 +37,9 @@ __all__ = [
 ]
 
 BytesLike = bytes | bytearray | memoryview
+
+LABEL_LIMIT = 4_096
+"""A label has this many characters at most, so that metadata stays small whatever its text."""
 
 _is_id = re.compile(r"[0-9a-f]{64}").fullmatch
 _TOKEN = r"[a-z0-9!#$&^_.+-]{1,127}"  # noqa: S105  (RFC 6838 restricted-name, not a secret)
@@ -182,8 +186,11 @@ def _check_facts(facts: AttachmentCreateMeta | _Facts) -> None:
     for name, size in (("width", facts.width), ("height", facts.height)):
         if size is not None and (type(size) is not int or size < 1):
             raise ValueError(f"{name} is {size!r}; it is a whole number of pixels from 1 on, or None where unknown")
-    if facts.label is not None and not isinstance(facts.label, str):
-        raise TypeError(f"label is a {type(facts.label).__name__}; it is a str or None")
+    if facts.label is not None:
+        if not isinstance(facts.label, str):
+            raise TypeError(f"label is a {type(facts.label).__name__}; it is a str or None")
+        if len(facts.label) > LABEL_LIMIT:
+            raise ValueError(f"label has {len(facts.label):,} characters; {LABEL_LIMIT:,} are the most")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,17 @@ from lashkit import (
     DecodeError,
     DurabilityTier,
     ImageMediaType,
+    IngestError,
     InvalidAttachmentId,
     InvalidMediaType,
     MediaType,
     StoredAttachment,
     StoredBlobRef,
     content_id,
+    ingest,
+    wire,
 )
+from lashkit.values import LABEL_LIMIT
 
 HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 REF = AttachmentRef(id=AttachmentId(HELLO), media_type=MediaType("image/png"), byte_len=5, width=4, height=3, label="x")
@@ -167,6 +171,15 @@ def test_a_length_is_a_whole_number_of_bytes() -> None:
 def test_a_label_is_text() -> None:
     with pytest.raises(TypeError, match="label"):
         AttachmentCreateMeta(MediaType("a/b"), label=b"x")  # type: ignore[arg-type]
+
+
+def test_a_label_is_short_enough_for_every_sidecar() -> None:
+    longest = AttachmentCreateMeta(MediaType("a/b"), label="\U0001f600" * LABEL_LIMIT).describe(AttachmentId(HELLO), 5)
+    assert len(wire.dump_sidecar(longest)) < wire.SIDECAR_LIMIT
+    with pytest.raises(ValueError, match="4,096 are the most"):
+        AttachmentCreateMeta(MediaType("a/b"), label="x" * (LABEL_LIMIT + 1))
+    with pytest.raises(IngestError, match="4,096 are the most"):
+        ingest(b"", label="x" * (LABEL_LIMIT + 1))
 
 
 def test_fields_are_checked_however_they_are_spelled() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Ingested:
                 where this is the second pass over a pipe.
         """
         return self._open()
+
+    def labelled(self, label: str) -> Ingested:
+        """The same under another label."""
+        return Ingested(replace(self.meta, label=label), self.byte_len, self._open)
 
     def read(self) -> bytes:
         """All the bytes at once. Raises what `chunks` raises."""

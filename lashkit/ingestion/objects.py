@@ -191,7 +191,5 @@ def _open_ipython_image(image: Any) -> Opened:
     if name:
         return open_path(os.fspath(name))
     if image.url:
-        raise IngestError(
-            f"the IPython image only points to {shown(image.url)}; fetch it with lashkit.ingestion.ingest_url"
-        )
+        raise IngestError(f"the IPython image only points to {shown(image.url)}; fetch it with lashkit.ingest_url")
     raise IngestError("the IPython image has no data; give Image(data=...) or Image(filename=...)")

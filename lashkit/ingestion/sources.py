@@ -16,7 +16,7 @@ from lashkit.ingestion.ingested import Ingested
 from lashkit.ingestion.objects import open_object
 from lashkit.ingestion.reading import shown, slices_of, told
 from lashkit.ingestion.sniffing import look_at
-from lashkit.values import AttachmentCreateMeta, MediaType, StoredAttachment
+from lashkit.values import LABEL_LIMIT, AttachmentCreateMeta, MediaType, StoredAttachment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,8 @@ def ingest(
         source: a path (`str` or `os.PathLike`) of a regular file; bytes, bytearray, memoryview or another buffer; a
             readable binary file, from its position on; a PIL image (the bytes of its file where it is unchanged, else
             a lossless PNG); a numpy array of H x W or H x W x 1, 3 or 4 (uint8, bool, or float from 0 to 1); a
-            matplotlib figure; a data URI; an `IPython.display.Image`; a `StoredAttachment`, which keeps its metadata.
+            matplotlib figure; a data URI; an `IPython.display.Image`; a `StoredAttachment`, which keeps its metadata;
+            what `ingest` or `ingest_url` returned.
         label: a name for people; by default the file's name, where there is one.
         media_type: what the caller says that it is; by default the content decides.
         trust_media_type: store `media_type` even where the content contradicts it.
@@ -60,6 +61,11 @@ def ingest(
     """
     check_label(label)
     declared = None if media_type is None else MediaType(media_type)
+    if isinstance(source, Ingested):
+        if declared is None:
+            return source if label is None else source.labelled(label)
+        name = source.meta.label if label is None else label
+        return ingest(source.read(), label=name, media_type=declared, trust_media_type=trust_media_type)
     if isinstance(source, StoredAttachment):
         return _again(source, label, declared, trust_media_type)
     opened, said = _open(source)
@@ -67,13 +73,15 @@ def ingest(
 
 
 def check_label(label: object) -> None:
-    """Refuse a label that is no text, before anything is opened.
+    """Refuse a label that cannot be one, before anything is opened.
 
     Raises:
-        IngestError: it is neither a str nor `None`.
+        IngestError: it is neither a str nor `None`, or it is too long.
     """
     if label is not None and not isinstance(label, str):
         raise IngestError(f"label is a {type(label).__name__}; give a str or None")
+    if label is not None and len(label) > LABEL_LIMIT:
+        raise IngestError(f"the label has {len(label):,} characters; {LABEL_LIMIT:,} are the most")
 
 
 def describe(opened: Opened, *, label: str | None, declared: MediaType | None, trusted: bool) -> Ingested:
@@ -132,9 +140,7 @@ def _open_text(source: str) -> tuple[Opened, MediaType | None]:
         return Opened.of_bytes(data), declared
     if (url := _is_url(source)) and not os.path.exists(source):
         if url[1].lower() in ("http", "https"):
-            raise IngestError(
-                f"{shown(source)} is a URL, and URLs are fetched on purpose only: use lashkit.ingestion.ingest_url"
-            )
+            raise IngestError(f"{shown(source)} is a URL, and URLs are fetched on purpose only: use lashkit.ingest_url")
         raise IngestError(f"{shown(source)} is a URL; give the path of a local file, or the bytes")
     return open_path(source), None
 
