@@ -1,0 +1,68 @@
+"""What ended a command, as one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from typing import Any
+
+from lashkit.errors import LashkitError
+
+__all__ = ["Outcome", "outcome_of"]
+
+_REMEDIES = {
+    errno.EACCES: "check who may use it",
+    errno.EDQUOT: "free some space and try again",
+    errno.EEXIST: "--force replaces it",
+    errno.EIO: "the device failed; `lashkit verify` says what is damaged",
+    errno.EISDIR: "name a file",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENOENT: "check the name",
+    errno.ENOSPC: "free some space and try again",
+    errno.ENOTDIR: "a part of the path is a file; check the name",
+    errno.EPERM: "check who may use it",
+    errno.EROFS: "choose another place",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended: the line to print (none where it is empty), the exit code, whether lashkit is to blame."""
+
+    line: str
+    code: int
+    is_bug: bool = False
+
+
+def outcome_of(exc: BaseException) -> Outcome:
+    """What to tell of `exc`, whatever it is."""
+    if isinstance(exc, SystemExit):  # typer's own options end so
+        return Outcome("", exc.code if isinstance(exc.code, int) else int(exc.code is not None))
+    if isinstance(exc, KeyboardInterrupt) or isinstance(exc.__cause__, KeyboardInterrupt):
+        return Outcome("interrupted", 130)
+    # typer's errors and its Abort have no public name that is the same in every version of it.
+    if callable(getattr(exc, "format_message", None)):
+        return _usage(exc)
+    if type(exc).__name__ == "Abort":
+        return Outcome("no answer; nothing was done", 1)
+    if isinstance(exc, OSError):
+        return Outcome(_os_error_line(exc), 1)
+    if isinstance(exc, LashkitError):
+        return Outcome(str(exc).replace("pass allow_private=True", "pass --allow-private"), 1)
+    fact = f"unexpected {type(exc).__name__} ({exc})"
+    return Outcome(f"{fact}; a bug in lashkit, please report it (LASHKIT_TRACEBACK=1 shows where)", 1, is_bug=True)
+
+
+def _usage(exc: Any) -> Outcome:
+    context = getattr(exc, "ctx", None)
+    command = context.command_path if context is not None else "lashkit"
+    fact = " ".join(exc.format_message().split()).removeprefix("Invalid value: ").rstrip(".")
+    if fact[1:2].islower():
+        fact = fact[:1].lower() + fact[1:]
+    return Outcome(fact if "; " in fact else f"{fact}; see {command} --help", exc.exit_code)
+
+
+def _os_error_line(exc: OSError) -> str:
+    fact = exc.strerror or str(exc) or type(exc).__name__
+    remedy = _REMEDIES.get(exc.errno or 0, "try again, or choose another place")
+    return f"{exc.filename}: {fact}; {remedy}" if isinstance(exc.filename, str) else f"{fact}; {remedy}"
