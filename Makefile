@@ -34,7 +34,7 @@ test: $(VENV)/.dev  ## everything that CI runs: format, lint, types, all tests w
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" pyright --verifytypes lashkit --ignoreexternal
-	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 --benchmark-disable --durations=25 $(ARGS)
+	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=95 --ignore=tests/bench --durations=25 $(ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev  ## the quick loop, under a minute: format, lint, types, the fast tests

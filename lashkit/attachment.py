@@ -126,7 +126,8 @@ class Attachment:
             DecodeError: where the bytes are no picture, are damaged, or are too large to decode safely.
             AttachmentNotFound, AttachmentCorrupt, AttachmentIoError: as `get`.
         """
-        return (await self.get()).image()
+        stored = await self.get()
+        return await self._workspace._runner.run(stored.image)
 
     async def view(self, *, max_px: int = 1024) -> View:
         """The attachment shown large: a picture of at most `max_px` pixels a side, and at most 120 KB of HTML.
@@ -136,7 +137,8 @@ class Attachment:
         """
         from lashkit.display import view
 
-        return view(await self.get(), max_px=max_px)
+        stored = await self.get()
+        return await self._workspace._runner.run(lambda: view(stored, max_px=max_px))
 
     async def _leading_bytes(self, byte_len: int) -> bytes:
         """The first `byte_len` bytes, or all of them: enough for a preview. Unverified where they are not all.

@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, TypeVarTuple
@@ -38,6 +39,7 @@ __all__ = [
     "default_runner",
     "drive",
     "driven",
+    "must_cancel",
     "running_loop",
     "time_limit",
     "unobserved",
@@ -79,6 +81,21 @@ def running_loop() -> AbstractEventLoop | None:
     events = _events or _find_events()
     loop: AbstractEventLoop | None = events._get_running_loop() if events is not None else None
     return loop
+
+
+_told: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+
+
+def must_cancel(task: Any) -> bool:
+    """Whether the asyncio task that calls this was cancelled and does not know yet: its next `await` would raise.
+
+    What the first Ctrl-C does under `asyncio.run`. True once for each cancel, so that sync calls of the task's clean-up
+    are left alone. A count (`Task.cancelling`) alone would not do: a cancel may come before one begins to count.
+    """
+    if not getattr(task, "_must_cancel", False) or _told.get(task) == task.cancelling():
+        return False
+    _told[task] = task.cancelling()
+    return True
 
 
 def driven(mode: Literal["inline", "portal", "bound"]) -> Callable[[F], F]:

@@ -339,7 +339,8 @@ class StoredAttachment:
         try:
             return self.bytes.decode(codec, errors)
         except (UnicodeError, LookupError) as exc:
-            raise DecodeError(f"attachment {self.meta.id.short} is not {codec} text; pass encoding=") from exc
+            name = codec.removesuffix("-sig")
+            raise DecodeError(f"attachment {self.meta.id.short} is not {name} text; pass encoding=") from exc
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from lashkit.display import mimebundle

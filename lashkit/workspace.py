@@ -90,6 +90,9 @@ class Opening:
         """The workspace, not yet started."""
         return self._workspace
 
+    def __repr__(self) -> str:
+        return f"<{self._workspace!r}, not yet opened: await it, enter it with `async with`, or use lashkit.open>"
+
     def __await__(self) -> Generator[Any, None, Workspace]:
         return self._workspace._start().__await__()
 
@@ -202,7 +205,9 @@ class Workspace:
             AttachmentIoError: the store's medium refused.
         """
         if _is_attachment(source):
-            return await self._put_attachment(source, label=label)
+            if media_type is None:
+                return await self._put_attachment(source, label=label)
+            source = replace(await self._read_of(source), meta=source.ref.meta())
         return await self._store_ingested(await self._look_at(source, label, media_type, trust_media_type))
 
     @_one_hop
@@ -222,6 +227,9 @@ class Workspace:
         """
         from lashkit.ingestion import Ingested
 
+        if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
+            kind = type(sources).__name__
+            raise IngestError(f"put_many takes several sources, not one {kind}; use put, or give a list")
         looked_at: _list[Ingested | HasRef] = []
         for index, source in enumerate(sources):
             try:
@@ -252,20 +260,36 @@ class Workspace:
         if small:
             ref = await self._store.put(await self._runner.run(ingested.read), ingested.meta)
         else:
-            ref = await put_chunks(self._store, ingested.chunks(), ingested.meta)
+            inline = self.sync_mode == "inline"  # then this runs in a worker already; another store runs on a loop
+            ref = await put_chunks(self._store, ingested.chunks() if inline else self._read(ingested), ingested.meta)
         return Attachment(ref, self)
 
+    async def _read(self, ingested: Ingested) -> AsyncIterator[bytes]:
+        chunks = ingested.chunks()
+        while chunk := await self._runner.run(next, chunks, b""):
+            yield chunk
+
     async def _put_attachment(self, source: HasRef, *, label: str | None = None) -> Attachment:
+        from lashkit.ingestion.sources import check_label
+
+        check_label(label)
         ref = source.ref
         meta = ref.facts() if label is None else replace(ref.facts(), label=label)
-        owner = getattr(getattr(source, "aio", source), "_workspace", self)
-        if owner._store is self._store:
+        if self._owner_of(source)._store is self._store:
             byte_len = (await self._store.head(ref.id)).byte_len
             return Attachment(meta.describe(ref.id, byte_len).as_ref(), self)
+        stored = await self._read_of(source)
+        return Attachment(await self._store.put(stored.bytes, meta), self)
+
+    def _owner_of(self, source: HasRef) -> Workspace:
+        owner: Workspace = getattr(getattr(source, "aio", source), "_workspace", self)
+        return owner
+
+    async def _read_of(self, source: HasRef) -> StoredAttachment:
+        owner = self._owner_of(source)
         # Another workspace's store may need a loop where this one needs none.
         suspends = self.sync_mode == "inline" and owner.sync_mode != "inline"
-        stored = owner.sync.get(ref) if suspends else await owner.get(ref)
-        return Attachment(await self._store.put(stored.bytes, meta), self)
+        return owner.sync.get(source.ref) if suspends else await owner.get(source.ref)
 
     @_one_hop
     async def get(self, which: AttachmentLike) -> StoredAttachment:
@@ -395,7 +419,9 @@ class Workspace:
         """
         from lashkit.transfer import export_all
 
-        return await export_all(self._store, os.fspath(path), runner=self._runner, progress=progress)
+        if not isinstance(path, str | os.PathLike) or not (name := os.fspath(path)) or not isinstance(name, str):
+            raise InvalidTarget(path, "an export goes to the name of a .zip file, or of a folder")
+        return await export_all(self._store, name, runner=self._runner, progress=progress)
 
     @_one_hop
     async def import_(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> ImportReport:
@@ -413,9 +439,11 @@ class Workspace:
         return await import_all(self._store, os.fspath(path), runner=self._runner, progress=progress)
 
     async def _resolve(self, which: AttachmentLike) -> AttachmentId:
-        if isinstance(which, HasRef):
-            return which.ref.id
-        if not isinstance(which, str) or not _PREFIX_LEN <= len(which) < 64:
+        if not isinstance(which, str):
+            if _has_ref(which):
+                return which.ref.id
+            raise InvalidAttachmentId(which)
+        if not _PREFIX_LEN <= len(which) < 64:
             return AttachmentId(which)
         if not set(which) <= set("0123456789abcdef"):
             raise InvalidAttachmentId(which)
@@ -429,7 +457,12 @@ class Workspace:
 
 def _is_attachment(source: object) -> TypeGuard[HasRef]:
     """Whether `source` stands for something that is stored already, rather than for bytes."""
-    return isinstance(source, HasRef) and not isinstance(source, StoredAttachment)
+    return _has_ref(source) and not isinstance(source, StoredAttachment)
+
+
+def _has_ref(thing: object) -> TypeGuard[HasRef]:
+    """Whether `thing` stands for an attachment: other packages have objects with a `ref` of another kind."""
+    return isinstance(getattr(thing, "ref", None), AttachmentRef)
 
 
 def _is_no_directory(path: str) -> bool:
@@ -437,4 +470,5 @@ def _is_no_directory(path: str) -> bool:
 
 
 def _matches(text: str, pattern: str | None) -> bool:
-    return pattern is None or fnmatch.fnmatchcase(text.casefold(), pattern.casefold())
+    """Whether `text` is like `pattern`, in which `*` and `?` are the only wildcards: labels may have brackets."""
+    return pattern is None or fnmatch.fnmatchcase(text.casefold(), pattern.casefold().replace("[", "[[]"))

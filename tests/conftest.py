@@ -4,6 +4,8 @@ Async tests: an `async def` test is run with `asyncio.run`, one fresh loop a tes
 plugin. While it runs, lashkit may not block that loop: file work or sleeping on it raises `blockbuster.BlockingError`
 (the test's own code may block). A test that drives a loop of its own choosing is a plain `def`.
 
+Property tests have no deadline, since a slow machine is no fault; where `CI` is set they are the same in each run.
+
 Skips: a skip says what to install. Where `CI` is set a skip is a failure, unless its reason begins with "this kernel
 has no".
 """
@@ -25,12 +27,16 @@ from pathlib import Path
 from typing import Any
 
 import blockbuster
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 CI = bool(os.environ.get("CI"))
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".ico", ".jp2", ".avif"}
 SUPPORTED = ("3.11", "3.12", "3.13")
+
+hypothesis.settings.register_profile("lashkit", deadline=None, derandomize=CI)
+hypothesis.settings.load_profile("lashkit")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -376,6 +376,26 @@ def test_two_threads_share_one_iterator_without_losing_or_doubling_an_item() -> 
     assert sorted(got[0] + got[1]) == list(range(5000))
 
 
+def test_a_close_from_another_thread_ends_the_wait_for_the_next_item() -> None:
+    waits = threading.Event()
+
+    class Slow:
+        async def items(self) -> AsyncIterator[int]:
+            waits.set()
+            await asyncio.Event().wait()
+            yield 1
+
+    slow = Slow()
+    numbers = Bridge(slow).iterate(slow.items)
+    got: list[list[int]] = []
+    consumer = threading.Thread(target=lambda: got.append(list(numbers)))
+    consumer.start()
+    assert waits.wait(10)
+    numbers.close()
+    consumer.join(10)
+    assert got == [[]]
+
+
 def test_an_error_of_the_clean_up_arrives_from_close() -> None:
     class Failing:
         async def items(self) -> AsyncIterator[int]:
@@ -584,3 +604,23 @@ def test_a_slow_iterator_hands_over_each_item_as_it_comes() -> None:
     assert list(numbers) == [2]
     assert time.monotonic() - started < 30
     assert isinstance(numbers._source, Pump)
+
+
+def test_a_call_that_the_ending_loop_never_began_is_refused_and_never_forgotten() -> None:
+    own, begun = Portal(), []
+
+    async def begin() -> None:
+        begun.append(1)
+
+    late = Call(begin)
+
+    async def end() -> None:
+        own._closed = True  # as `close` does, between two steps of the loop
+        asyncio.get_running_loop().stop()
+        assert own.post(late)
+
+    own.call(end)
+    assert late.done.acquire(timeout=10)
+    assert late.is_refused
+    assert begun == []
+    own.close()

@@ -23,6 +23,7 @@ UNMEASURED = {"ctrl_c_storm_inline"}  # an interrupt that strikes inside coverag
 HANG_S = 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [name for name in SCRIPTS if not name.startswith("kernel_")])
 def test_case_holds_on_every_python(
     case: str, python_version: str, environment_for: Callable[[str], Path], private_env: dict[str, str]
@@ -32,6 +33,7 @@ def test_case_holds_on_every_python(
     assert complaints == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [name for name in SCRIPTS if name.startswith("kernel_")])
 def test_case_holds_in_a_real_kernel(
     case: str, python_version: str, environment_for: Callable[[str], Path], private_env: dict[str, str]

@@ -130,6 +130,35 @@ async def test_both_twins_see_the_same_state(tmp_path: Path) -> None:
     assert aws.sync.list()[0].get().bytes == png()
 
 
+async def test_files_are_read_off_the_loop_whatever_the_store(tmp_path: Path) -> None:
+    """The test's own loop is guarded by `conftest.py`; the portal's by the thread's name."""
+    (tmp_path / "long").write_bytes(b"long" * 1_000_000)
+    assert (await Workspace(OwnStore()).put(tmp_path / "long")).byte_len == 4_000_000
+
+
+async def test_pictures_are_decoded_off_the_loop() -> None:
+    seen: set[int] = set()
+
+    class Seen(StoredAttachment):
+        __slots__ = ()
+
+        def image(self) -> Image.Image:
+            seen.add(threading.get_ident())
+            return super().image()
+
+    class SeenWorkspace(Workspace):
+        async def get(self, which: object) -> StoredAttachment:
+            stored = await super().get(which)  # type: ignore[arg-type]
+            return Seen(stored.meta, stored.bytes)
+
+    cat = await SeenWorkspace(lashkit.InMemoryAttachmentStore()).put(png())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lashkit.attachment.StoredAttachment", Seen)
+        assert (await cat.image()).size == (4, 3)
+    assert seen
+    assert threading.get_ident() not in seen
+
+
 def test_an_awaited_operation_leaves_the_loop_free(tmp_path: Path) -> None:
     async def main() -> set[int]:
         ws = await Workspace.open(tmp_path)
@@ -377,3 +406,58 @@ def test_a_users_own_store_is_a_workspace_in_one_line() -> None:
     assert "OwnStore" in repr(ws)
     ws.delete(cat)
     assert ws.list() == []
+
+
+def test_wildcards_are_star_and_question_mark_only(ws: SyncWorkspace) -> None:
+    photo = ws.put(b"hello", label="Photo[1].txt")
+    assert ws.list(label="photo[1].*") == [photo]
+    assert ws.list(label="photo?1?.txt") == [photo]
+    assert ws.list(label="photo[0-9].txt") == []
+
+
+def test_an_attachment_put_again_is_checked_like_any_source(ws: SyncWorkspace) -> None:
+    note = ws.put(b"hello", label="note.txt")
+    with pytest.raises(lashkit.IngestError, match=r"image/png.*text/plain"):
+        ws.put(note, media_type="image/png")
+    assert ws.put(note, media_type="text/markdown").media_type == "text/markdown"
+    assert ws.put(note, media_type="image/png", trust_media_type=True).label == "note.txt"
+    for label in (5, "x" * 5_000):
+        with pytest.raises(lashkit.IngestError, match="label"):
+            ws.put(note, label=label)  # type: ignore[arg-type]
+
+
+def test_what_has_a_ref_of_another_kind_is_no_attachment(ws: SyncWorkspace) -> None:
+    """As a data set of h5py has."""
+
+    class Foreign:
+        ref = "refs/heads/main"
+
+    with pytest.raises(lashkit.IngestError, match="cannot become an attachment"):
+        ws.put(Foreign())
+    with pytest.raises(lashkit.InvalidAttachmentId):
+        ws.get(Foreign())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sources", ["cat.png", b"cat", Path("cat.png"), None, 5])
+def test_put_many_takes_no_single_source(ws: SyncWorkspace, sources: object) -> None:
+    with pytest.raises(lashkit.IngestError, match="use put"):
+        ws.put_many(sources)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["", b"out.zip", None])
+def test_an_export_without_a_name_writes_nothing(
+    ws: SyncWorkspace, path: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    ws.put(b"hello")
+    with pytest.raises(lashkit.InvalidTarget, match=r"\.zip"):
+        ws.export(path)  # type: ignore[arg-type]
+    assert list(empty.iterdir()) == []
+
+
+async def test_a_workspace_that_was_not_awaited_says_so(tmp_path: Path) -> None:
+    opening = Workspace.open(tmp_path)
+    assert "await it" in repr(opening)
+    await opening

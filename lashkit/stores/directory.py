@@ -105,8 +105,11 @@ class StoreDirectory:
         ):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(folder)
-        for folder in (self._shards, self.root, os.path.dirname(self.root)):
+        for folder in (self._shards, self.root):
             sync_directory(folder)
+        # A parent that others own may be closed to us, as /home is on shared machines; then we did not make the root.
+        with contextlib.suppress(PermissionError):
+            sync_directory(os.path.dirname(self.root))
         self._sweep_staging()
         self._ready = True
 
@@ -227,7 +230,9 @@ class StoreDirectory:
                 if not self._hit(described):
                     self._land(path, described)
         finally:
-            unlink(path)
+            # What cannot be removed is swept once this process is gone.
+            with contextlib.suppress(OSError):
+                unlink(path)
         return described.as_ref()
 
     def discard(self, staged: StagedBlob) -> None:
@@ -338,10 +343,11 @@ class StoreDirectory:
 
     def _shard_blobs(self, shard: str) -> list[StoredBlobRef]:
         found = []
-        try:
-            entries = os.scandir(os.path.join(self._shards, shard))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        with _io_errors():
+            try:
+                entries = os.scandir(os.path.join(self._shards, shard))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
         with _io_errors(), entries:
             for entry in entries:
                 match = _is_ours(entry.name)

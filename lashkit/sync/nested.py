@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lashkit.errors import BridgeError, WouldDeadlock
-from lashkit.runner import adopt, running_loop
+from lashkit.runner import adopt, must_cancel, running_loop
 from lashkit.sync.iterators import InPlace
 
 if TYPE_CHECKING:
@@ -103,11 +103,10 @@ class _CancelWatch:
         self.task: asyncio.Task[Any] | None = None
         self._loop = loop
         self._caller = caller
-        self._cancel_count = 0 if caller is None else caller.cancelling()
         self._timer = loop.call_later(_POLL_S, self._look_up)
 
     def _look_up(self) -> None:
-        if self._caller is not None and self._caller.cancelling() > self._cancel_count and self.task is not None:
+        if self.task is not None and must_cancel(self._caller):
             self.task.cancel()
         else:
             self._timer = self._loop.call_later(_POLL_S, self._look_up)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from lashkit.errors import WouldDeadlock
-from lashkit.runner import adopt, checkpoint, interpreter_exits, running_loop
+from lashkit.runner import adopt, checkpoint, interpreter_exits, must_cancel, running_loop
 from lashkit.sync.loops import new_loop, run_privately
 
 __all__ = ["GRACE_S", "Call", "Portal", "portal", "wait_for"]
@@ -41,13 +41,12 @@ def wait_for(done: threading.Lock, limit_s: float | None = None) -> None:
             Ctrl-C does under `asyncio.run`.
     """
     task = asyncio.current_task() if running_loop() is not None else None
-    cancel_count = 0 if task is None else task.cancelling()
     deadline = None if limit_s is None else time.monotonic() + limit_s
     pause_s = _POLL_S if limit_s is None else min(_POLL_S, max(0.0, limit_s))
     # In slices, so that somebody looks up now and then; on Windows even Ctrl-C gets through only between two waits.
     while not done.acquire(timeout=pause_s):
         checkpoint()
-        if task is not None and task.cancelling() > cancel_count:
+        if must_cancel(task):
             raise asyncio.CancelledError
         if deadline is not None:
             left_s = deadline - time.monotonic()

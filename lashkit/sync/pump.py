@@ -63,22 +63,26 @@ class Pump(Generic[T]):
         try:
             return self._taken.popleft()
         except IndexError:
-            with self._turn:
-                return self._next_taken()
+            pass
+        portal.forbid_own_thread()
+        with self._turn:
+            return self._next_taken()
 
     def _next_taken(self) -> T:
-        while not self._taken:
+        while True:
+            try:
+                return self._taken.popleft()
+            except IndexError:
+                pass
             if self._private is not None:
                 return self._private.step()
             if self._closed:
                 raise StopIteration
-            portal.forbid_own_thread()
             try:
                 self._refill()
             except BaseException:
                 self._shut(GRACE_S)
                 raise
-        return self._taken.popleft()
 
     def _refill(self) -> None:
         """Wait until there is more, or an end."""
@@ -93,20 +97,20 @@ class Pump(Generic[T]):
         news = threading.Lock()
         news.acquire()
         with self._mutex:
-            is_over = call.is_over
+            has_more, is_over = bool(self._ahead), call.is_over
             room, self._room = self._room, None
-            if self._ahead:
+            if has_more:
                 self._taken, self._ahead, self._ahead_byte_len = self._ahead, deque(), 0
             elif not is_over:
                 self._news = news
         if room is not None:
             self._ahead_limit = min(2 * self._ahead_limit, _AHEAD_COUNT)
             portal.wake(_give_way, room)
-        if self._taken:
+        if has_more:  # and not `_taken`, which another consumer may have emptied already
             adopt(call.context)
         elif not is_over:
             wait_for(news)
-        elif not call.is_refused:
+        elif not call.is_refused and not self._closed:  # another thread may have closed it meanwhile
             self._closed = True
             adopt(call.context)
             call.outcome()

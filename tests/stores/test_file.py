@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -142,6 +143,38 @@ def test_a_shard_that_is_a_file_is_a_typed_error(store: SyncAttachmentStore, tmp
         store.put(b"hello", PNG)
     assert len(list(store.list())) == 1
     store.delete(HELLO)
+
+
+def test_a_shard_that_cannot_be_listed_is_a_typed_error(store: SyncAttachmentStore, tmp_path: Path) -> None:
+    store.put(b"other", PNG)
+    blob(tmp_path).parent.rmdir()
+    blob(tmp_path).parent.symlink_to(blob(tmp_path).parent)
+    with pytest.raises(AttachmentIoError):
+        list(store.list())
+
+
+_PUT_AS_NOBODY = """
+import os, sys, lashkit
+meta = lashkit.AttachmentCreateMeta("text/plain")
+lashkit.FileAttachmentStore(sys.argv[1] + "/warm-up").sync.put(b"hello", meta)
+if os.geteuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+print(lashkit.FileAttachmentStore(sys.argv[1] + "/closed/mine").sync.put(b"hello", meta).id)
+"""
+
+
+def test_a_parent_that_may_not_be_read_is_no_obstacle() -> None:
+    """As `/home` is on many shared machines."""
+    with tempfile.TemporaryDirectory() as folder:
+        mine = Path(folder, "closed", "mine")
+        mine.mkdir(parents=True)
+        for path, mode in ((mine, 0o777), (mine.parent, 0o311), (Path(folder), 0o755)):
+            path.chmod(mode)
+        try:
+            done = subprocess.run([sys.executable, "-c", _PUT_AS_NOBODY, folder], capture_output=True, text=True)
+        finally:
+            mine.parent.chmod(0o755)
+        assert (done.stdout.strip(), done.stderr) == (HELLO, "")
 
 
 def test_a_root_that_is_a_file_is_a_typed_error(tmp_path: Path) -> None:

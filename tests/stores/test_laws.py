@@ -245,6 +245,7 @@ async def test_a_users_own_store_keeps_the_laws_and_hears_which_were_not_tried()
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twin", broken.OWN_LAW, ids=lambda twin: twin.__name__)
 async def test_a_broken_store_fails_its_own_law_and_exactly_the_laws_in_the_table(
     twin: type, memory_backed: Path
