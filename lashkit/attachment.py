@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, Protocol, SupportsIndex, TypeVar, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, SupportsIndex, TypeVar, overload, runtime_checkable
 
 from lashkit.errors import LashkitError
 from lashkit.values import AttachmentId, AttachmentRef, MediaType, StoredAttachment
@@ -104,6 +104,12 @@ class Attachment:
     def __reduce__(self) -> tuple[Any, ...]:
         # A workspace is no value: what is kept is the ref.
         return _same, (self._ref,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __repr__(self) -> str:
         from lashkit.display import plain

@@ -13,6 +13,7 @@ from lashkit.errors import (
     AttachmentMetadataDecodeError,
     AttachmentMissingMeta,
     AttachmentNotFound,
+    AttachmentStoreError,
 )
 from lashkit.progress import Progress
 from lashkit.reports import ExportReport, ImportReport, VerifyReport
@@ -97,10 +98,21 @@ async def _import_from(store: AttachmentStore, source: _Source, path: str, progr
             async for chunk in source.open(meta.id):
                 bar.advance(len(chunk))
     known = {blob.id async for blob in store.list()}
-    new = [meta for meta in metas if meta.id not in known]
+    # What is stored and damaged is new: an import repairs.
+    new = [meta for meta in metas if meta.id not in known or not await _is_intact(store, meta.id)]
     byte_len = sum(meta.byte_len for meta in new)
     with Progress(progress, "importing", total=byte_len, in_bytes=True) as bar:
         for meta in new:
             await put_chunks(store, source.open(meta.id), meta.facts())
             bar.advance(meta.byte_len)
     return ImportReport(path=path, new_count=len(new), already_stored_count=len(metas) - len(new), byte_len=byte_len)
+
+
+async def _is_intact(store: AttachmentStore, attachment_id: AttachmentId) -> bool:
+    try:
+        async for _ in chunks_of(store, attachment_id):
+            pass
+        await meta_of(store, attachment_id)
+    except AttachmentStoreError:
+        return False
+    return True

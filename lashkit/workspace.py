@@ -13,7 +13,7 @@ import functools
 import os
 import warnings
 from builtins import list as _list
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeGuard, TypeVar
@@ -30,6 +30,7 @@ from lashkit.errors import (
     InvalidTarget,
     LashkitWarning,
 )
+from lashkit.opening import Opening
 from lashkit.progress import Progress
 from lashkit.runner import Runner, default_runner
 from lashkit.stores.access import chunks_of, meta_of, put_chunks
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from lashkit.reports import ExportReport, ImportReport, VerifyReport
     from lashkit.sync.facades import SyncWorkspace
 
-__all__ = ["Opening", "Workspace"]
+__all__ = ["Workspace"]
 
 _PREFIX_LEN = 8
 _WHOLE_BYTE_LEN = 1024 * 1024
@@ -77,34 +78,6 @@ def _one_hop(
     return operation
 
 
-class Opening:
-    """What `Workspace.open` returns: `await` it, or enter it with `async with`."""
-
-    __slots__ = ("_workspace",)
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    @property
-    def workspace(self) -> Workspace:
-        """The workspace, not yet started."""
-        return self._workspace
-
-    def __repr__(self) -> str:
-        return f"<{self._workspace!r}, not yet opened: await it, enter it with `async with`, or use lashkit.open>"
-
-    def __await__(self) -> Generator[Any, None, Workspace]:
-        return self._workspace._start().__await__()
-
-    async def __aenter__(self) -> Workspace:
-        return await self._workspace._start()
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        await self._workspace.close()
-
-
 class Workspace:
     """A store of attachments to work with: put anything in, see it, get it back byte for byte.
 
@@ -115,12 +88,18 @@ class Workspace:
     """
 
     def __init__(self, store: AttachmentStore, *, target: str = "", runner: Runner = default_runner) -> None:
+        given: object = store
+        if not isinstance(given, AttachmentStore):
+            kind = type(given).__name__
+            raise InvalidTarget(
+                target or kind, f"a {kind} is no store; Workspace.open(...) or lashkit.open(...) takes targets"
+            )
         self._store = store
-        self._target = target or repr(store)
+        self._target = target
         self._runner = runner
 
     @classmethod
-    def open(cls, target: str | os.PathLike[str]) -> Opening:
+    def open(cls, target: str | os.PathLike[str]) -> Opening[Workspace]:
         """Open a directory, `memory://` (fresh), or `memory://name` (shared in this process).
 
         Opening one target several times, in one process or in several, is normal. A directory is made by the first put.
@@ -129,9 +108,10 @@ class Workspace:
             InvalidTarget: the target is of no known kind, or is a file.
         """
         text, store = store_for(target)
-        return Opening(cls(store, target=text))
+        workspace = cls(store, target=text)
+        return Opening(workspace, workspace._start)
 
-    async def _start(self) -> Self:
+    async def _start(self) -> Workspace:
         """Make sure that the target can be worked on. `open` awaits this.
 
         Raises:
@@ -155,12 +135,24 @@ class Workspace:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._target!r})"
+        return f"{type(self).__name__}({self._target or self._store!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What was opened is opened again; what only lives here, such as a store in memory, says so when it is pickled.
+        if self._target and self.persistence is AttachmentStorePersistence.DURABLE:
+            return _opened_again, (type(self), self._target)
+        return type(self), (self._store,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     @property
     def target(self) -> str:
-        """What was opened: the absolute path of a directory, or the `memory://` target."""
-        return self._target
+        """What was opened: the path of a directory, absolute, or `memory://…`; else what the store calls itself."""
+        return self._target or repr(self._store)
 
     @property
     def store(self) -> AttachmentStore:
@@ -212,7 +204,8 @@ class Workspace:
 
     @_one_hop
     async def put_many(self, sources: Iterable[object], *, progress: bool | None = None) -> AttachmentList[Attachment]:
-        """Store several sources, in order. All are looked at before the first is stored.
+        """Store several sources, in order. All are looked at before the first is stored; until then pictures and arrays
+        are held encoded in memory, files are not.
 
         Args:
             sources: each as for `put`.
@@ -250,9 +243,7 @@ class Workspace:
     async def _look_at(
         self, source: object, label: str | None = None, media_type: str | None = None, trust: bool = False
     ) -> Ingested:
-        from lashkit.ingestion import ingest
-
-        look = functools.partial(ingest, label=label, media_type=media_type, trust_media_type=trust)
+        look = functools.partial(_ingest(), label=label, media_type=media_type, trust_media_type=trust)
         return await self._runner.run(look, source)
 
     async def _store_ingested(self, ingested: Ingested) -> Attachment:
@@ -340,7 +331,8 @@ class Workspace:
         """What is stored, newest first.
 
         Args:
-            media_type: only this media type; `*` and `?` are wildcards, as in `image/*`. Case does not matter.
+            media_type: only this media type; `*` and `?` are wildcards, as in `image/*`, for which `image` is short.
+                Case does not matter.
             label: only labels like this, with the same wildcards.
             min_byte_len: only attachments of at least this many bytes.
             max_byte_len: only attachments of at most this many bytes.
@@ -352,6 +344,7 @@ class Workspace:
         Raises:
             AttachmentIoError: the store's medium refused.
         """
+        kind = f"{media_type}/*" if media_type and "/" not in media_type and "*" not in media_type else media_type
         blobs = [
             blob
             async for blob in self._store.list()
@@ -365,7 +358,7 @@ class Workspace:
             if limit is not None and len(found) >= limit:
                 break
             ref = await self._listed_ref(blob)
-            if ref is not None and _matches(ref.media_type, media_type) and _matches(ref.label or "", label):
+            if ref is not None and _matches(ref.media_type, kind) and _matches(ref.label or "", label):
                 found.append(Attachment(ref, self))
         return found
 
@@ -465,8 +458,23 @@ def _has_ref(thing: object) -> TypeGuard[HasRef]:
     return isinstance(getattr(thing, "ref", None), AttachmentRef)
 
 
+@functools.cache
+def _ingest() -> Callable[..., Ingested]:
+    """`lashkit.ingest`, imported once: at the interpreter's exit a `__del__` may still put, but no longer import."""
+    from lashkit.ingestion import ingest
+
+    return ingest
+
+
+def _opened_again(cls: type[Workspace], target: str) -> Workspace:
+    return cls(store_for(target)[1], target=target)
+
+
 def _is_no_directory(path: str) -> bool:
-    return os.path.lexists(path) and not os.path.isdir(path)
+    """Whether the path, or one that it lies under, is there and is something else."""
+    while not os.path.lexists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return not os.path.isdir(path)
 
 
 def _matches(text: str, pattern: str | None) -> bool:

@@ -172,3 +172,18 @@ def test_encrypted_and_exotic_members_are_foreign(tmp_path: Path) -> None:
         archive.writestr("empty/", b"")
     with pytest.warns(LashkitWarning, match="2 members"):
         assert lashkit.open("memory://").import_(path).new_count == 0
+
+
+@pytest.mark.parametrize("name", ["all.zip", "folder"])
+def test_an_import_repairs_what_is_damaged(tmp_path: Path, name: str) -> None:
+    ws = lashkit.open(tmp_path / "ws")
+    good, corrupt, bare = ws.put_many([b"good", b"corrupt", b"bare"])
+    ws.export(tmp_path / name)
+    blobs = {item.id: tmp_path / "ws" / "sha256" / item.id[:2] / item.id for item in (corrupt, bare)}
+    blobs[corrupt.id].write_bytes(b"CORRUPT")
+    Path(f"{blobs[bare.id]}.json").unlink()
+    fresh = lashkit.open(tmp_path / "ws")
+    report = fresh.import_(tmp_path / name)
+    assert (report.new_count, report.already_stored_count) == (2, 1)
+    assert fresh.verify().ok
+    assert fresh.get(good).bytes == b"good"

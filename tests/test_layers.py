@@ -20,7 +20,7 @@ LAYERS = (
     ("runner",),
     ("workers", "stores.protocols"),
     ("stores",),
-    ("ingestion", "progress"),
+    ("ingestion", "progress", "opening"),
     ("display",),
     ("attachment", "targets", "archive"),
     ("transfer",),

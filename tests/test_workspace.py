@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 import os
+import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -461,3 +465,75 @@ async def test_a_workspace_that_was_not_awaited_says_so(tmp_path: Path) -> None:
     opening = Workspace.open(tmp_path)
     assert "await it" in repr(opening)
     await opening
+
+
+def test_a_workspace_copies_to_itself_and_pickles_as_its_target(tmp_path: Path) -> None:
+    ws = lashkit.open(tmp_path)
+    cat = ws.put(png())
+    asyncio.run(Workspace(ws.aio.store).list())  # worker threads exist by now
+    for handle in (ws, ws.aio, ws.store):
+        assert copy.copy(handle) is handle
+        assert copy.deepcopy({"handle": handle})["handle"] is handle
+    again = pickle.loads(pickle.dumps(ws))  # noqa: S301
+    assert (type(again), again.target) == (SyncWorkspace, ws.target)
+    assert again.get(cat).bytes == png()
+    assert pickle.loads(pickle.dumps(ws.aio)).target == ws.target  # noqa: S301
+    assert copy.copy(cat) is cat
+    assert copy.deepcopy([cat.aio])[0] is cat.aio
+
+
+def test_a_workspace_in_memory_does_not_leave_its_process() -> None:
+    ws = lashkit.open("memory://")
+    assert copy.deepcopy(ws) is ws
+    with pytest.raises(TypeError, match="memory"):
+        pickle.dumps(ws)
+
+
+def test_what_was_not_awaited_says_so(tmp_path: Path) -> None:
+    opening = Workspace.open(tmp_path)
+    assert "await it" in repr(opening)
+    with pytest.raises(lashkit.BridgeError, match="await it"):
+        opening.put(b"x")
+    with pytest.raises(lashkit.BridgeError, match="async with"), opening:
+        pass
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = opening.nonsense
+
+
+@pytest.mark.parametrize("wrong", ["./attachments", None, 3, object()])
+def test_a_workspace_is_made_of_a_store(wrong: object) -> None:
+    with pytest.raises(InvalidTarget, match=r"Workspace.open"):
+        Workspace(wrong)  # type: ignore[arg-type]
+
+
+def test_a_target_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(png())
+    with pytest.raises(InvalidTarget, match="not a directory"):
+        lashkit.open(tmp_path / "cat.png" / "below" / "it")
+
+
+def test_a_family_alone_is_a_media_type_to_list(ws: SyncWorkspace) -> None:
+    cat, _ = ws.put_many([png(), b"text"])
+    assert ws.list(media_type="image") == [cat]
+    assert ws.list(media_type="*") == ws.list()
+
+
+def test_a_last_breath_can_still_be_put(tmp_path: Path) -> None:
+    source = """
+import sys, lashkit
+ws = lashkit.open(sys.argv[1])
+ws.put(b"first")
+
+class LastWords:
+    def __del__(self, ws=ws, sys=sys):
+        ws.put(b"last words")
+        print("put, finalizing:", sys.is_finalizing(), flush=True)
+
+kept = LastWords()
+kept.itself = kept
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source, tmp_path], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("put, finalizing: True\n", "")
+    assert {item.get().bytes for item in lashkit.open(tmp_path).list()} == {b"first", b"last words"}

@@ -56,6 +56,15 @@ class SyncAttachmentStore:
     def __repr__(self) -> str:
         return f"SyncAttachmentStore({self._aio!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._aio,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     @property
     def persistence(self) -> AttachmentStorePersistence:
         """Whether acknowledged bytes outlive the process."""
@@ -174,6 +183,15 @@ class SyncAttachment:
     def __repr__(self) -> str:
         return repr(self._aio)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._aio.__reduce__()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     @property
     def ref(self) -> AttachmentRef:
         """The plain value: what to keep in data structures, and what JSON and databases carry."""
@@ -214,9 +232,6 @@ class SyncAttachment:
 
     def __hash__(self) -> int:
         return hash(self._aio)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._aio.__reduce__()
 
     def get(self) -> StoredAttachment:
         """Read the bytes back, verified.
@@ -267,6 +282,15 @@ class SyncWorkspace:
     def __repr__(self) -> str:
         return f"Sync{self._aio!r}"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._aio,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     @classmethod
     def open(cls, target: str | os.PathLike[str]) -> Self:
         """Open a directory, `memory://` (fresh), or `memory://name` (shared in this process).
@@ -276,9 +300,8 @@ class SyncWorkspace:
         Raises:
             InvalidTarget: the target is of no known kind, or is a file.
         """
-        facade = cls(Workspace.open(target).workspace)
-        facade._run(facade._aio._start)
-        return facade
+        opening = Workspace.open(target)
+        return cls(Bridge(opening.subject)(opening.start))
 
     def close(self) -> None:
         """Give back what the workspace holds. What it acknowledged is durable already; closing twice is fine."""
@@ -295,7 +318,7 @@ class SyncWorkspace:
 
     @property
     def target(self) -> str:
-        """What was opened: the absolute path of a directory, or the `memory://` target."""
+        """What was opened: the path of a directory, absolute, or `memory://…`; else what the store calls itself."""
         return self._aio.target
 
     @property
@@ -332,7 +355,8 @@ class SyncWorkspace:
         )
 
     def put_many(self, sources: Iterable[object], *, progress: bool | None = None) -> AttachmentList[SyncAttachment]:
-        """Store several sources, in order. All are looked at before the first is stored.
+        """Store several sources, in order. All are looked at before the first is stored; until then pictures and arrays
+        are held encoded in memory, files are not.
 
         Args:
             sources: each as for `put`.
@@ -394,7 +418,8 @@ class SyncWorkspace:
         """What is stored, newest first.
 
         Args:
-            media_type: only this media type; `*` and `?` are wildcards, as in `image/*`. Case does not matter.
+            media_type: only this media type; `*` and `?` are wildcards, as in `image/*`, for which `image` is short.
+                Case does not matter.
             label: only labels like this, with the same wildcards.
             min_byte_len: only attachments of at least this many bytes.
             max_byte_len: only attachments of at most this many bytes.

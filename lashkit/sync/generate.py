@@ -46,7 +46,8 @@ _TWINS = (
 )
 _TWIN_OF = {source[1]: twin.facade for twin in _TWINS for source in twin.sources[:1]}
 _SYNC_TYPES = {"Chunks": "Iterable[bytes]"}
-_DELEGATED = {"__eq__", "__hash__", "__reduce__", "_repr_mimebundle_"}
+_DELEGATED = {"__eq__", "__hash__", "_repr_mimebundle_"}
+_OF_VALUES = {"Attachment"}  # pickled as the value that they stand for; other facades as themselves
 _HEADER = '''"""The sync twins of the async classes, written by `lashkit/sync/generate.py`: change them there.
 
 Every method does what its async twin does, without `await`; `.aio` is the async object beneath, and both see one state.
@@ -80,6 +81,7 @@ def _facade(twin: _Twin, trees: dict[str, ast.Module]) -> str:
     is_protocol = any(ast.unparse(base) == "Protocol" for base in classes[0][1].bases)
     named = f'f"{twin.facade}({{self._aio!r}})"' if is_protocol else 'f"Sync{self._aio!r}"'
     shown = "repr(self._aio)" if shows_itself else named
+    pickled = "self._aio.__reduce__()" if aio in _OF_VALUES else "type(self), (self._aio,)"
     start = f'''
         class {twin.facade}:
             """{_class_doc(classes[0][1], aio)}"""
@@ -97,6 +99,15 @@ def _facade(twin: _Twin, trees: dict[str, ast.Module]) -> str:
 
             def __repr__(self) -> str:
                 return {shown}
+
+            def __reduce__(self) -> tuple[Any, ...]:
+                return {pickled}
+
+            def __copy__(self) -> Self:
+                return self
+
+            def __deepcopy__(self, memo: object) -> Self:
+                return self
     '''
     parts = [textwrap.dedent(start).strip()]
     parts += [textwrap.indent(member, "    ") for member in members if member]
@@ -150,9 +161,11 @@ def _member(member: ast.stmt, owner: str, twin: _Twin) -> str:
 
 
 def _opener(member: _Function, owner: str, header: str) -> str:
-    """A class method that returns an `Opening`: make the async object, wrap it, start it."""
-    call = f"{owner}.{member.name}({', '.join(_call_arguments(member))}).workspace"
-    lines = [f"facade = cls({call})", "facade._run(facade._aio._start)", "return facade"]
+    """A class method that returns an `Opening`: start it as its subject is driven, and wrap what it opens."""
+    lines = [
+        f"opening = {owner}.{member.name}({', '.join(_call_arguments(member))})",
+        "return cls(Bridge(opening.subject)(opening.start))",
+    ]
     return f"@classmethod\n{header}" + "\n".join(f"    {line}" for line in lines)
 
 
