@@ -53,7 +53,7 @@ _REMEDY = 'sync_mode = "inline" promises that it never does: declare "portal"'
 _NO_LOOP = "no running event loop"  # what asyncio's primitives say when `drive` has hidden the loop from them
 _ABSENT = object()
 
-loading = threading.RLock()
+loading: threading.RLock = threading.RLock()
 """Held while a module is imported late. No fork happens meanwhile: its child would wait for ever for the import."""
 
 if hasattr(os, "register_at_fork"):
@@ -204,7 +204,7 @@ class _Limits(threading.local):
     deadline: float | None = None  # seconds, on time.monotonic()
 
 
-limits = _Limits()
+limits: _Limits = _Limits()
 
 
 def checkpoint() -> None:
@@ -291,4 +291,4 @@ class ThreadRunner:
         return workers
 
 
-default_runner = ThreadRunner()
+default_runner: ThreadRunner = ThreadRunner()

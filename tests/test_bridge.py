@@ -434,6 +434,34 @@ def test_a_clean_up_that_hangs_ends_the_wait_of_close_with_an_error() -> None:
     release.set()
 
 
+def test_closing_again_leaves_the_clean_up_alone_that_is_under_way() -> None:
+    cleaning, release, cleaned = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow:
+        async def items(self) -> AsyncIterator[int]:
+            try:
+                while True:
+                    yield 1
+            finally:
+                cleaning.set()
+                await asyncio.to_thread(release.wait)
+                cleaned.set()
+
+    slow = Slow()
+    numbers = Bridge(slow).iterate(slow.items)
+    next(numbers)
+    numbers._source.abandon()
+    assert cleaning.wait(10)
+    threads = [threading.Thread(target=numbers.close) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    Bridge(store := Store())(store.where)  # the loop has seen them
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert cleaned.is_set()
+
+
 class Plain:
     """An async iterator that is no generator: no `aclose`, and `__anext__` may be anything."""
 

@@ -78,12 +78,12 @@ class Call:
     )
 
     def __init__(self, function: Callable[[], Awaitable[Any]], ended: Callable[[], None] | None = None) -> None:
-        self.function = function
-        self.context = contextvars.copy_context()
-        self.done = threading.Lock()
+        self.function: Callable[[], Awaitable[Any]] = function
+        self.context: contextvars.Context = contextvars.copy_context()
+        self.done: threading.Lock = threading.Lock()
         self.done.acquire()
-        self.is_over = False
-        self.is_refused = False
+        self.is_over: bool = False
+        self.is_refused: bool = False
         self._ended = ended
         self._begun = False
         self._cancelled = False
@@ -109,13 +109,15 @@ class Call:
         del error, self  # no cycle from the error through the frame that its traceback holds
 
     def cancel(self, calls: set[Call]) -> None:
-        """On the loop: end it; `done` follows when its clean-up has run."""
-        if self._begun and self._task is not None:
-            self._task.cancel()
-        elif self._task is not None:
-            self._cancelled = True  # a task that is cancelled before its first step would never tell anybody
-        elif not self.is_over:
+        """On the loop: end it, once: a second cancel would end the clean-up. `done` follows when that has run."""
+        if self.is_over or self._cancelled:
+            return
+        self._cancelled = True
+        if self._task is None:
             self._end(calls, asyncio.CancelledError())
+        elif self._begun:
+            self._task.cancel()
+        # Else `_run` finds out: a task that is cancelled before its first step would never tell anybody.
 
     def refuse(self, calls: set[Call]) -> None:
         """As the loop ends: what is not over now will never be."""
@@ -151,7 +153,7 @@ class Portal:
     """The loop thread, and the way onto it. One a process: `portal`."""
 
     def __init__(self) -> None:
-        self.generation = 0  # how many forks ago the process began; what belongs to an older one has no loop any more
+        self.generation: int = 0  # how many forks ago the process began; what belongs to an older one has no loop now
         self._inherited: list[object] = []
         self._forget()
 
@@ -289,7 +291,7 @@ async def _wind_up() -> None:
     await asyncio.get_running_loop().shutdown_asyncgens()
 
 
-portal = Portal()
+portal: Portal = Portal()
 atexit.register(portal.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=portal.after_fork_in_child)
