@@ -37,6 +37,7 @@ The first two branches keep the names of lash's `AttachmentStoreError` and `Stor
 
 from __future__ import annotations
 
+from errno import errorcode
 from typing import Any, ClassVar
 
 __all__ = [
@@ -74,10 +75,20 @@ __all__ = [
 ]
 
 
-def _shown(text: object, limit: int = 80) -> str:
-    """`text` as a quoted literal on one line, cut to `limit` characters: error text may be hostile."""
-    literal = ascii(text) if not isinstance(text, str) else repr(text[: limit + 1])
+def _shown(text: str, limit: int = 80) -> str:
+    """`text` as a quoted literal on one line, cut to `limit` characters: it may be hostile."""
+    literal = repr(text[: limit + 1])
     return literal if len(literal) <= limit else literal[: limit - 1] + "…" + literal[0]
+
+
+def _named(value: object) -> str:
+    """Text as it is; of anything else its type's name, since it may be whole files of bytes, or secret."""
+    return value if isinstance(value, str) else type(value).__name__
+
+
+def _as_subject(value: object) -> str:
+    """`value`, as the subject of a sentence."""
+    return _shown(value) if isinstance(value, str) else f"a value of the type {type(value).__name__}"
 
 
 class LashkitError(Exception):
@@ -89,7 +100,9 @@ class LashkitError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         if not self._fields:
             return super().__reduce__()  # type: ignore[return-value]
-        return type(self), tuple(getattr(self, name) for name in self._fields), self.__dict__
+        # The text may tell of what was not kept as a field.
+        state = {"args": self.args, **self.__dict__}
+        return type(self), tuple(getattr(self, name) for name in self._fields), state
 
 
 class AttachmentStoreError(LashkitError):
@@ -104,9 +117,9 @@ class _OfAttachment(AttachmentStoreError):
     _remedy: ClassVar[str]
 
     def __init__(self, attachment_id: str, detail: str | None = None) -> None:
-        self.attachment_id = attachment_id
+        self.attachment_id: str = _named(attachment_id)
         self.detail = detail
-        fact = self._fact.format(_shown(attachment_id)) + (f" ({detail})" if detail else "")
+        fact = self._fact.format(_shown(self.attachment_id)) + (f" ({detail})" if detail else "")
         super().__init__(f"{fact}; {self._remedy}")
 
 
@@ -145,6 +158,26 @@ class AttachmentBeingDeleted(_OfAttachment):
     _remedy = "try the put again"
 
 
+_FREE_SPACE = "free some space, or move the target to a larger file system"
+_CHECK_RIGHTS = "check who may use the directory"
+_CLOSE_FILES = "close files, or raise the limit on open ones"
+_IO_REMEDIES = {
+    "EACCES": _CHECK_RIGHTS,
+    "EPERM": _CHECK_RIGHTS,
+    "EROFS": "the file system is read-only: choose another target, or have it mounted for writing",
+    "ENOSPC": _FREE_SPACE,
+    "EDQUOT": _FREE_SPACE,
+    "EFBIG": _FREE_SPACE,
+    "ENOENT": "check the path: a folder of it is gone",
+    "ENOTDIR": "check the path: a file stands where a folder should be",
+    "EISDIR": "name a file",
+    "ENAMETOOLONG": "choose a target with a shorter path",
+    "EMFILE": _CLOSE_FILES,
+    "ENFILE": _CLOSE_FILES,
+    "EIO": "the device failed: `lashkit verify` says what is damaged",
+}
+
+
 class AttachmentIoError(AttachmentStoreError, OSError):
     """The file system refused. `errno`, `strerror` and `filename` are those of the `OSError` beneath."""
 
@@ -152,6 +185,14 @@ class AttachmentIoError(AttachmentStoreError, OSError):
 
     def __init__(self, errno: int | None, strerror: str | None, filename: str | None = None) -> None:
         OSError.__init__(self, errno, strerror, filename)
+
+    def __str__(self) -> str:
+        number = "" if self.errno is None else f"[Errno {self.errno}] "
+        # An error text is shown bare, so what a terminal would act on is spelled out as `repr` does.
+        told = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(self.strerror)[:200])
+        about = "" if self.filename is None else f": {_shown(str(self.filename), 300)}"
+        remedy = _IO_REMEDIES.get(errorcode.get(self.errno or 0, ""), "try again; `lashkit doctor` looks for the cause")
+        return f"{number}{told}{about}; {remedy}"
 
     @classmethod
     def of(cls, error: OSError) -> AttachmentIoError:
@@ -170,14 +211,14 @@ class ManifestRecordFailed(AttachmentStoreError):
 
 
 class InvalidAttachmentId(LashkitError, ValueError):
-    """Not 64 lower-case hex digits."""
+    """Not 64 lower-case hex digits. `value` is the text, or the type's name of what is no text."""
 
     _fields = ("value",)
 
     def __init__(self, value: object) -> None:
-        self.value = value if isinstance(value, str) else ascii(value)
+        self.value: str = _named(value)
         super().__init__(
-            f"{_shown(value)} is no attachment id; an id is the SHA-256 of the bytes, 64 lower-case hex digits, "
+            f"{_as_subject(value)} is no attachment id; an id is the SHA-256 of the bytes, 64 lower-case hex digits, "
             "of which a workspace takes the first 8 or more"
         )
 
@@ -195,24 +236,24 @@ class AmbiguousAttachmentId(LashkitError, ValueError):
 
 
 class InvalidMediaType(LashkitError, ValueError):
-    """Not a media type of the form `type/subtype`."""
+    """Not a media type of the form `type/subtype`. `value` is the text, or the type's name of what is no text."""
 
     _fields = ("value",)
 
     def __init__(self, value: object) -> None:
-        self.value = value if isinstance(value, str) else ascii(value)
-        super().__init__(f"{_shown(value)} is no media type; one looks like image/png")
+        self.value: str = _named(value)
+        super().__init__(f"{_as_subject(value)} is no media type; one looks like image/png")
 
 
 class InvalidTarget(LashkitError, ValueError):
-    """Nothing that a workspace can be opened on."""
+    """Nothing that a workspace can be opened on. `target` is the text, or the type's name of what is no text."""
 
     _fields = ("target", "reason")
 
     def __init__(self, target: object, reason: str) -> None:
-        self.target = target if isinstance(target, str) else ascii(target)
+        self.target: str = _named(target)
         self.reason = reason
-        super().__init__(f"cannot open {_shown(target)}: {reason}")
+        super().__init__(f"cannot open {_as_subject(target)}: {reason}")
 
 
 class StoreError(LashkitError):

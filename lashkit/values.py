@@ -44,7 +44,9 @@ LABEL_LIMIT = 4_096
 _is_id = re.compile(r"[0-9a-f]{64}").fullmatch
 _TOKEN = r"[a-z0-9!#$&^_.+-]{1,127}"  # noqa: S105  (RFC 6838 restricted-name, not a secret)
 _is_media_type = re.compile(rf"{_TOKEN}/{_TOKEN}").fullmatch
-_PARAMETERS = re.compile(r"""(?:\s*;\s*[\w!#$&^.+-]+=(?:"[^"\\\x00-\x1f\x7f]*"|[\w!#$&^.+:/-]+))*\s*;?\s*""", re.ASCII)
+_PARAMETER = r"""[\w!#$&^.+-]+=(?:"[^"\\\x00-\x1f\x7f]*"|[\w!#$&^.+:/-]+)"""
+_are_parameters = re.compile(rf"(?:\s*;\s*{_PARAMETER})*\s*;?\s*", re.ASCII).fullmatch
+_each_parameter = re.compile(_PARAMETER, re.ASCII).findall
 
 # Spellings seen in the wild, and the registered name of the same thing.
 _ALIASES = {
@@ -138,11 +140,9 @@ class MediaType(str):
         essence = name.strip().lower()
         if _is_media_type(essence) is None:
             raise InvalidMediaType(value)
-        parameters = semicolon + rest
-        if semicolon and _PARAMETERS.fullmatch(parameters) is None:
+        if _are_parameters(semicolon + rest) is None:
             raise InvalidMediaType(value)
-        kept = [part.strip() for part in rest.split(";") if part.strip()]
-        return super().__new__(cls, "; ".join([_ALIASES.get(essence, essence), *kept]))
+        return super().__new__(cls, "; ".join([_ALIASES.get(essence, essence), *_each_parameter(rest)]))
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any]) -> Self:

@@ -415,6 +415,7 @@ def test_an_error_of_the_clean_up_arrives_from_close() -> None:
         numbers.close()
 
 
+@pytest.mark.slow
 def test_a_clean_up_that_hangs_ends_the_wait_of_close_with_an_error() -> None:
     release = threading.Event()
 

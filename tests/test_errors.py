@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import pickle
 import re
@@ -21,6 +22,8 @@ EXAMPLES = [
     errors.InvalidAttachmentId("no id"),
     errors.AmbiguousAttachmentId("2cf24dba", (ID, ID[::-1])),
     errors.InvalidMediaType("nope"),
+    errors.InvalidAttachmentId(b"bytes"),
+    errors.InvalidTarget(3.5, "it is no text"),
     errors.InvalidTarget("ftp://x", "it is not supported"),
     errors.IngestError("a fact; a remedy"),
     errors.WouldDeadlock("await it"),
@@ -59,15 +62,66 @@ def test_hostile_text_in_an_error_is_quoted_and_cut() -> None:
 
 
 def test_an_os_error_without_errno_keeps_its_text() -> None:
-    assert "odd" in str(errors.AttachmentIoError.of(OSError("odd")))
+    assert str(errors.AttachmentIoError.of(OSError("odd"))) == "odd; try again; `lashkit doctor` looks for the cause"
     assert errors.AttachmentIoError.of(OSError(5, "io", b"/bytes")).filename == "b'/bytes'"
     assert errors.AttachmentIoError.of(OSError()).strerror == "OSError"
 
 
-def test_facts_of_other_types_are_shown_too() -> None:
-    assert "b'x'" in str(errors.InvalidAttachmentId(b"x"))
-    assert errors.InvalidMediaType(3).value == "3"
-    assert errors.InvalidTarget(3.5, "why").target == "3.5"
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("EACCES", "check who may use the directory"),
+        ("EPERM", "check who may use the directory"),
+        ("EROFS", "the file system is read-only: choose another target, or have it mounted for writing"),
+        ("ENOSPC", "free some space, or move the target to a larger file system"),
+        ("EDQUOT", "free some space, or move the target to a larger file system"),
+        ("EFBIG", "free some space, or move the target to a larger file system"),
+        ("ENOENT", "check the path: a folder of it is gone"),
+        ("ENOTDIR", "check the path: a file stands where a folder should be"),
+        ("ENAMETOOLONG", "choose a target with a shorter path"),
+        ("EMFILE", "close files, or raise the limit on open ones"),
+        ("ENFILE", "close files, or raise the limit on open ones"),
+        ("EIO", "the device failed: `lashkit verify` says what is damaged"),
+        ("EBUSY", "try again; `lashkit doctor` looks for the cause"),
+    ],
+)
+def test_an_io_error_says_what_the_system_said_and_what_helps(name: str, remedy: str) -> None:
+    number = getattr(errno, name)
+    error = errors.AttachmentIoError.of(OSError(number, "The fact", "/x/y"))
+    assert str(error) == f"[Errno {number}] The fact: '/x/y'; {remedy}"
+    assert (error.errno, error.strerror, error.filename, error.args) == (
+        number,
+        "The fact",
+        "/x/y",
+        (number, "The fact"),
+    )
+
+
+def test_an_io_error_about_a_hostile_name_is_one_harmless_line() -> None:
+    error = errors.AttachmentIoError.of(OSError(2, "no\x1b[31m\n\u202e" * 100, "/x\x1b]0;\n\u202e\udcff" * 100))
+    assert str(error).isprintable()
+    assert len(str(error)) < 1500
+    assert error.filename == "/x\x1b]0;\n\u202e\udcff" * 100
+
+
+def test_what_is_no_text_is_named_by_its_type_and_neither_kept_nor_shown() -> None:
+    secret = b"secret" * 100_000
+    examples: list[tuple[errors.LashkitError, str]] = [
+        (error, getattr(error, error._fields[0]))
+        for error in (
+            errors.InvalidAttachmentId(secret),
+            errors.InvalidMediaType(secret),
+            errors.InvalidTarget(secret, "it is no text"),
+            errors.AttachmentNotFound(secret),  # type: ignore[arg-type]
+        )
+    ]
+    for error, value in examples:
+        assert value == "bytes"
+        assert "bytes" in str(error)
+        assert len(pickle.dumps(error)) < 1000
+        assert "secret" not in str(error)
+    assert str(errors.InvalidMediaType(3)) == "a value of the type int is no media type; one looks like image/png"
+    assert errors.InvalidTarget(3.5, "why").target == "float"
 
 
 def test_the_drawn_tree_is_the_real_tree() -> None:

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass
 from typing import Any
 
-from lashkit.errors import LashkitError
+from lashkit.display.escaping import visible
+from lashkit.errors import AttachmentIoError, LashkitError
 
 __all__ = ["Outcome", "outcome_of"]
-
-_REMEDIES = {
-    errno.EACCES: "check who may use it",
-    errno.EDQUOT: "free some space and try again",
-    errno.EEXIST: "--force replaces it",
-    errno.EIO: "the device failed; `lashkit verify` says what is damaged",
-    errno.EISDIR: "name a file",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOENT: "check the name",
-    errno.ENOSPC: "free some space and try again",
-    errno.ENOTDIR: "a part of the path is a file; check the name",
-    errno.EPERM: "check who may use it",
-    errno.EROFS: "choose another place",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +31,10 @@ def outcome_of(exc: BaseException) -> Outcome:
         return _usage(exc)
     if type(exc).__name__ == "Abort":
         return Outcome("no answer; nothing was done", 1)
-    if isinstance(exc, OSError):
-        return Outcome(_os_error_line(exc), 1)
+    if isinstance(exc, FileExistsError):
+        return Outcome(f"{visible(str(exc.filename))}: exists already; --force replaces it", 1)
+    if isinstance(exc, OSError) and not isinstance(exc, LashkitError):
+        exc = AttachmentIoError.of(exc)
     if isinstance(exc, LashkitError):
         return Outcome(str(exc).replace("pass allow_private=True", "pass --allow-private"), 1)
     fact = f"unexpected {type(exc).__name__} ({exc})"
@@ -60,9 +48,3 @@ def _usage(exc: Any) -> Outcome:
     if fact[1:2].islower():
         fact = fact[:1].lower() + fact[1:]
     return Outcome(fact if "; " in fact else f"{fact}; see {command} --help", exc.exit_code)
-
-
-def _os_error_line(exc: OSError) -> str:
-    fact = exc.strerror or str(exc) or type(exc).__name__
-    remedy = _REMEDIES.get(exc.errno or 0, "try again, or choose another place")
-    return f"{exc.filename}: {fact}; {remedy}" if isinstance(exc.filename, str) else f"{fact}; {remedy}"

@@ -43,7 +43,7 @@ GALLERY = Budget(box_px=160, picture_byte_len=6_000, text_byte_len=240, media_by
 
 def view_budget(max_px: int) -> Budget:
     """What fits into 120 KB of HTML: 85,000 bytes in base64, or 16,000 bytes of text of which each may escape to 6."""
-    return Budget(box_px=max_px, picture_byte_len=85_000, text_byte_len=16_000, media_byte_len=1_000_000)
+    return Budget(box_px=max_px, picture_byte_len=85_000, text_byte_len=16_000, media_byte_len=85_000)
 
 
 @dataclass(frozen=True, slots=True)

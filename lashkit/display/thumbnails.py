@@ -64,7 +64,7 @@ class ThumbnailCache:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._outcomes: OrderedDict[Key, Thumbnail | Undrawable] = OrderedDict()
-        self.byte_len = 0
+        self.byte_len: int = 0
 
     def _guard(self) -> threading.Lock:
         # The parent's lock may have been held by another thread when this child was forked.

@@ -29,7 +29,7 @@ class View:
 
 
 def view(stored: StoredAttachment | tuple[Facts, BytesLike | None], *, max_px: int = 1024) -> View:
-    """A look at an attachment as large as 120 KB of HTML allow (a sound or film of up to 1 MB plays inline).
+    """A look at an attachment as large as 120 KB of HTML allow; a drawing, sound or film of up to 85,000 bytes fits.
 
     Args:
         stored: the attachment as read back, or its facts and its bytes.

@@ -14,7 +14,7 @@ from lashkit.errors import IngestError
 from lashkit.ingestion.reading import HEAD_BYTE_LEN, Readable, chunks_of, shown, slices_of, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Opened", "open_file", "open_path", "text_of_name"]
 
@@ -42,13 +42,20 @@ class Opened:
     __slots__ = ("_owned", "again", "byte_len", "file", "name", "start")
 
     def __init__(
-        self, file: IO[bytes], *, again: Any, byte_len: int | None, start: int = 0, name: str = "", owned: bool = True
+        self,
+        file: IO[bytes],
+        *,
+        again: Callable[[], Iterator[bytes]],
+        byte_len: int | None,
+        start: int = 0,
+        name: str = "",
+        owned: bool = True,
     ) -> None:
-        self.file = file
-        self.again = again
-        self.byte_len = byte_len
-        self.start = start
-        self.name = name
+        self.file: IO[bytes] = file
+        self.again: Callable[[], Iterator[bytes]] = again
+        self.byte_len: int | None = byte_len
+        self.start: int = start
+        self.name: str = name
         self._owned = owned
 
     @classmethod
@@ -148,11 +155,12 @@ def _chunks_of_path(path: str | bytes, stamp: tuple[int, int, int, int]) -> Iter
 def open_file(file: Any) -> Opened:
     """A readable binary file of the caller's, from its current position on. It stays open and is put back there.
 
-    What cannot be repositioned is read once, when its chunks are wanted; only what fits a megabyte, and pictures, are
-    read here.
+    A pass over its chunks leaves it at its end. What cannot be repositioned is read once, when its chunks are wanted;
+    only what fits a megabyte, and pictures, are read here.
 
     Raises:
-        IngestError: it is in text mode, closed, not readable, or fails.
+        IngestError: it is in text mode, closed, not readable, fails, or stands at its end (or behind it) without being
+            empty.
     """
     if isinstance(file, io.TextIOBase) or hasattr(file, "encoding"):
         raise IngestError("the file is open in text mode; open it in binary mode, as in open(path, 'rb')")
@@ -167,7 +175,7 @@ def open_file(file: Any) -> Opened:
 
 
 def _extent(file: Any) -> tuple[int, int] | None:
-    """The file's position and how many bytes follow it; `None` where it cannot be repositioned."""
+    """The position and how many bytes follow it (0 only in an empty file); `None` where it cannot be repositioned."""
     try:
         if not file.seekable():
             return None
@@ -178,6 +186,9 @@ def _extent(file: Any) -> tuple[int, int] | None:
         return None
     except ValueError as exc:
         raise IngestError(f"the file cannot be read ({told(exc)}); open it again") from exc
+    if start >= end > 0:
+        # Just written, as a rule: to store nothing would lose what the caller means.
+        raise IngestError("the file is at its end, nothing is left to read; seek(0) first")
     return start, max(end - start, 0)
 
 

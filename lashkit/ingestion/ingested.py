@@ -26,8 +26,8 @@ class Ingested:
     def __init__(
         self, meta: AttachmentCreateMeta, byte_len: int | None, open_chunks: Callable[[], Iterator[bytes]]
     ) -> None:
-        self.meta = meta
-        self.byte_len = byte_len
+        self.meta: AttachmentCreateMeta = meta
+        self.byte_len: int | None = byte_len
         self._open = open_chunks
 
     def chunks(self) -> Iterator[bytes]:

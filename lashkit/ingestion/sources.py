@@ -53,7 +53,8 @@ def ingest(
         Media type, upright size in pixels (`None` where unknown, or no picture), label; and the bytes on demand.
 
     Raises:
-        IngestError: `source` cannot be read, is of a kind that cannot be an attachment, or contradicts `media_type`.
+        IngestError: `source` cannot be read, is an open file at its end (an empty one aside: it gives zero bytes), is
+            of a kind that cannot be an attachment, or contradicts `media_type`.
         InvalidMediaType: `media_type` is none.
 
     >>> ingest(b"# Cats", label="notes.md").meta

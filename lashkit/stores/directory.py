@@ -3,12 +3,18 @@
     <root>/sha256/<first two digits>/<id>         the bytes
     <root>/sha256/<first two digits>/<id>.json    the metadata that the first put wrote
     <root>/.staging/<who>-<counter>-<random>      bytes on their way in; nobody lists them
+    <root>/.damaged/<id>                          empty: what is stored under this id was found damaged
 
 A put writes and flushes both files under staging names, renames the metadata and then the bytes, and flushes the
 folder: the rename of the bytes is the moment at which the attachment exists, and everything it needs is on the disk
 by then. A crash before it leaves staging files at most, which the next opener of a dead process's leftovers removes.
 A repeated put finds the bytes by name and length; it flushes the folder unless this process published them, because
 the first writer may have crashed between its rename and its own flush.
+
+A read that finds damage, and a flush that fails after the rename, mark the id: the next put of those bytes, by
+whichever process, writes them anew instead of taking them for stored, and removes the mark. Renames into a shard's
+folder and deletes from it exclude each other (`lashkit.stores.locking`): a delete between the two renames of a put
+would take the metadata of bytes that are about to be there.
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ import stat
 import time
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from lashkit import wire
 from lashkit.errors import (
@@ -36,6 +43,7 @@ from lashkit.errors import (
 )
 from lashkit.process import ProcessIdentity
 from lashkit.runner import checkpoint
+from lashkit.stores.damage import KnownDamage
 from lashkit.stores.disk import (
     NewFile,
     lstat_regular,
@@ -45,6 +53,7 @@ from lashkit.stores.disk import (
     sync_directory,
     unlink,
 )
+from lashkit.stores.locking import LockedDirectory
 from lashkit.stores.protocols import CHUNK_BYTE_LEN, StagedBlob, checked_chunk
 from lashkit.values import (
     AttachmentCreateMeta,
@@ -81,9 +90,9 @@ class StoreDirectory:
         self._ready = False
         self._counter = itertools.count()
         self._staged: set[StagedBlob] = set()
-        # Ids whose folder this process has flushed since their rename; and ids known to need rewriting.
+        self._damage = KnownDamage(os.path.join(root, ".damaged"))
+        # Ids whose folder this process has flushed since their rename. Changed under the lock of their shard only.
         self._published: set[AttachmentId] = set()
-        self._known_bad: set[AttachmentId] = set()
         self._warned: set[str] = set()
 
     def _path(self, attachment_id: str) -> str:
@@ -92,7 +101,7 @@ class StoreDirectory:
             try:
                 attachment_id = AttachmentId(attachment_id)
             except InvalidAttachmentId as exc:
-                raise AttachmentNotFound(str(attachment_id), "not an id") from exc
+                raise AttachmentNotFound(exc.value, "not an id") from exc
         return f"{self._shards}{os.sep}{attachment_id[:2]}{os.sep}{attachment_id}"
 
     def _prepare(self) -> None:
@@ -156,42 +165,57 @@ class StoreDirectory:
 
     def _hit(self, described: AttachmentMeta) -> bool:
         """Whether these bytes are stored, durably and as far as known intact. A lost sidecar is written again."""
-        path = self._path(described.id)
-        with _io_errors():
-            facts = lstat_regular(path)
-            if facts is None or facts.st_size != described.byte_len or described.id in self._known_bad:
+        sidecar_path = self._path(described.id) + _SIDECAR
+        with _io_errors(), contextlib.ExitStack() as held:
+            if not self._has_bytes(described):
                 return False
-            if lstat_regular(path + _SIDECAR) is None:
-                self._land_sidecar(described)
-                self._flush_names(described.id)
-            elif described.id not in self._published:
-                self._flush_names(described.id)
+            lost = lstat_regular(sidecar_path) is None
+            if not lost and described.id in self._published:
+                return True
+            sidecar = held.enter_context(self._new_sidecar(described)) if lost else None
+            shard = held.enter_context(self._shard(described.id, "shared"))
+            # A delete may have come before the lock.
+            if not self._has_bytes(described):
+                return False
+            if sidecar is not None:
+                sidecar.move(sidecar_path)
+            self._flush_names(shard, described.id)
         return True
+
+    def _has_bytes(self, described: AttachmentMeta) -> bool:
+        facts = lstat_regular(self._path(described.id))
+        return facts is not None and facts.st_size == described.byte_len and described.id not in self._damage
+
+    def _shard(self, attachment_id: AttachmentId, lock: Literal["shared", "exclusive"]) -> LockedDirectory:
+        return LockedDirectory(os.path.dirname(self._path(attachment_id)), lock)
 
     def _land(self, staged_path: str, described: AttachmentMeta) -> None:
         """Publish a flushed file: metadata first, so that no blob is ever seen without it."""
         path = self._path(described.id)
         make_directories(os.path.dirname(path))
-        self._land_sidecar(described)
-        os.replace(staged_path, path)
-        self._flush_names(described.id)
-        self._known_bad.discard(described.id)
+        with self._new_sidecar(described) as sidecar, self._shard(described.id, "shared") as shard:
+            sidecar.move(path + _SIDECAR)
+            os.replace(staged_path, path)
+            self._flush_names(shard, described.id)
+        self._damage.forget(described.id)
 
-    def _flush_names(self, attachment_id: AttachmentId) -> None:
+    def _flush_names(self, shard: LockedDirectory, attachment_id: AttachmentId) -> None:
         """Make the folder's names durable. A flush that failed is never tried again: the next put writes anew."""
         try:
-            sync_directory(os.path.dirname(self._path(attachment_id)))
+            shard.flush()
         except OSError:
             self._published.discard(attachment_id)
-            self._known_bad.add(attachment_id)
+            self._damage.note(attachment_id)
             raise
         self._published.add(attachment_id)
 
-    def _land_sidecar(self, described: AttachmentMeta) -> None:
+    @contextlib.contextmanager
+    def _new_sidecar(self, described: AttachmentMeta) -> Iterator[NewFile]:
+        """The metadata, flushed under a staging name; removed unless it was moved."""
         with self.new_file() as sidecar:
             sidecar.write(wire.dump_sidecar(described))
             sidecar.flush()
-            sidecar.move(self._path(described.id) + _SIDECAR)
+            yield sidecar
 
     def new_staging_file(self, held: contextlib.ExitStack) -> NewFile:
         """A new file that `held` closes and removes, unless it was kept."""
@@ -243,9 +267,9 @@ class StoreDirectory:
                 unlink(os.path.join(self._staging, staged.token))
 
     def require(self, intact: bool, attachment_id: AttachmentId) -> None:
-        """Raise where the bytes are not the id's, and remember it, so that the next put rewrites them."""
+        """Raise where the bytes are not the id's, and mark it, so that the next put rewrites them."""
         if not intact:
-            self._known_bad.add(attachment_id)
+            self._damage.note(attachment_id)
             raise AttachmentCorrupt(attachment_id)
 
     def open_blob(self, attachment_id: AttachmentId, held: contextlib.ExitStack) -> int:
@@ -295,7 +319,7 @@ class StoreDirectory:
         except OSError as exc:
             raise AttachmentIoError.of(exc) from exc
         except AttachmentMetadataDecodeError:
-            self._known_bad.add(attachment_id)
+            self._damage.note(attachment_id)
             raise
         return meta
 
@@ -318,12 +342,14 @@ class StoreDirectory:
             path = self._path(attachment_id)
         except AttachmentNotFound:
             return
-        self._published.discard(attachment_id)
-        with _io_errors():
+        no_shard = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with _io_errors(), no_shard, self._shard(attachment_id, "exclusive") as shard:
+            self._published.discard(attachment_id)
             # Bytes first: metadata without bytes is never listed, bytes without metadata would be.
             removed = [unlink(path), unlink(path + _SIDECAR)]
             if any(removed):
-                sync_directory(os.path.dirname(path))
+                shard.flush()
+        self._damage.forget(attachment_id)
 
     def shard_names(self) -> list[str]:
         """The folders that hold blobs, in order."""

@@ -18,7 +18,9 @@ if sys.platform == "darwin":
     import fcntl
 
 __all__ = [
+    "READ_ONLY",
     "NewFile",
+    "flush_directory",
     "lstat_regular",
     "make_directories",
     "open_regular",
@@ -27,7 +29,7 @@ __all__ = [
     "unlink",
 ]
 
-_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+READ_ONLY = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -37,8 +39,8 @@ class NewFile:
     __slots__ = ("_fd", "byte_len", "path")
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        self.byte_len = 0
+        self.path: str = path
+        self.byte_len: int = 0
         self._fd = os.open(path, _CREATE, 0o666)
 
     def __enter__(self) -> NewFile:
@@ -99,14 +101,20 @@ def sync_directory(path: str) -> None:
     """Make the names in the directory durable. A no-op on Windows and on file systems that refuse it."""
     if sys.platform == "win32":
         return
-    fd = os.open(path, _READ | os.O_DIRECTORY)
+    fd = os.open(path, READ_ONLY | os.O_DIRECTORY)
+    try:
+        flush_directory(fd)
+    finally:
+        os.close(fd)
+
+
+def flush_directory(fd: int) -> None:
+    """Make the names in an open directory durable. A no-op on file systems that refuse it."""
     try:
         _flush(fd)
     except OSError as exc:
         if exc.errno != errno.EINVAL:
             raise
-    finally:
-        os.close(fd)
 
 
 def make_directories(path: str) -> None:
@@ -133,7 +141,7 @@ def open_regular(path: str) -> int:
     Raises:
         OSError: errno ELOOP where the path is a link, EINVAL where it is no regular file.
     """
-    fd = os.open(path, _READ | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    fd = os.open(path, READ_ONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from lashkit.runner import Runner, default_runner
 from lashkit.stores.directory import StoreDirectory, append, read_chunk
@@ -39,6 +39,8 @@ class FileAttachmentStore:
         runner: where blocking work goes.
 
     Names under `sha256/` that are not the store's own are left alone, and named once in a `LashkitWarning`.
+    A copy is the store itself. A pickle carries the root and nothing else: whoever loads it opens the same directory,
+    with the default runner.
     """
 
     sync_mode: ClassVar[SyncMode] = "inline"
@@ -49,6 +51,15 @@ class FileAttachmentStore:
 
     def __repr__(self) -> str:
         return f"FileAttachmentStore({self.root!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.root,)
 
     @property
     def root(self) -> str:
@@ -103,7 +114,7 @@ class FileAttachmentStore:
             fd = await self._runner.run(self._directory.open_blob, attachment_id, held)
             while chunk := await self._runner.run(read_chunk, fd, digest):
                 yield chunk
-        self._directory.require(digest.hexdigest() == attachment_id, attachment_id)
+        await self._runner.run(self._directory.require, digest.hexdigest() == attachment_id, attachment_id)
 
     async def stage(self, chunks: Chunks) -> StagedBlob:
         """See `SupportsStreaming.stage`."""

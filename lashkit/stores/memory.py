@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, SupportsIndex, TypeVar, TypeVarTuple
 
 from lashkit.clock import Clock, SystemClock
 from lashkit.errors import AttachmentCorrupt, AttachmentNotFound
+from lashkit.runner import Runner, default_runner
 from lashkit.stores.protocols import CHUNK_BYTE_LEN, Chunks, StagedBlob, SyncMode, each_chunk
 from lashkit.values import (
     AttachmentCreateMeta,
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["InMemoryAttachmentStore"]
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_LARGE_BYTE_LEN = 1024 * 1024
+"""More bytes than these are hashed through the runner: a loop would be held up. Fewer cost less than a hop does."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Blob:
@@ -40,18 +47,31 @@ class InMemoryAttachmentStore:
 
     Args:
         clock: where `last_modified_epoch_ms` comes from.
+        runner: where large bytes are hashed.
+
+    A copy is the store itself; it cannot be pickled (`TypeError`), since what it holds stays in its process.
     """
 
     sync_mode: ClassVar[SyncMode] = "inline"
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, runner: Runner = default_runner) -> None:
         self._clock = clock or SystemClock()
+        self._runner = runner
         self._blobs: dict[AttachmentId, _Blob] = {}
         self._staged: dict[StagedBlob, bytes] = {}
         self._tokens = itertools.count()
 
     def __repr__(self) -> str:
         return f"InMemoryAttachmentStore({len(self._blobs)} attachments)"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a store in memory stays in its process; use a directory (FileAttachmentStore) to share it")
 
     @property
     def sync(self) -> SyncAttachmentStore:
@@ -67,10 +87,17 @@ class InMemoryAttachmentStore:
 
     async def put(self, data: BytesLike, meta: AttachmentCreateMeta) -> AttachmentRef:
         """See `AttachmentStore.put`."""
-        return self._keep(bytes(data), meta)
+        whole = bytes(data)
+        return await self._run(len(whole), self._put, whole, meta)
 
-    def _keep(self, data: bytes, meta: AttachmentCreateMeta) -> AttachmentRef:
-        described = meta.describe(content_id(data), len(data))
+    async def _run(self, byte_len: int, function: Callable[[*Ts], T], *args: *Ts) -> T:
+        """`function(*args)`, which reads `byte_len` bytes: in place where they are few."""
+        return function(*args) if byte_len <= _LARGE_BYTE_LEN else await self._runner.run(function, *args)
+
+    def _put(self, data: bytes, meta: AttachmentCreateMeta) -> AttachmentRef:
+        return self._keep(meta.describe(content_id(data), len(data)), data)
+
+    def _keep(self, described: AttachmentMeta, data: bytes) -> AttachmentRef:
         blob = _Blob(described, data, self._clock.timestamp_ms())
         first = self._blobs.setdefault(described.id, blob)
         if first is not blob and first.data != data:
@@ -86,7 +113,7 @@ class InMemoryAttachmentStore:
     async def get(self, attachment_id: AttachmentId) -> StoredAttachment:
         """See `AttachmentStore.get`."""
         blob = self._blob(attachment_id)
-        if content_id(blob.data) != attachment_id:
+        if await self._run(len(blob.data), content_id, blob.data) != attachment_id:
             raise AttachmentCorrupt(attachment_id)
         return StoredAttachment(blob.meta, blob.data)
 
@@ -113,22 +140,26 @@ class InMemoryAttachmentStore:
         data = self._blob(attachment_id).data
         for start in range(0, len(data), CHUNK_BYTE_LEN):
             yield data[start : start + CHUNK_BYTE_LEN]
-        if content_id(data) != attachment_id:
+        if await self._run(len(data), content_id, data) != attachment_id:
             raise AttachmentCorrupt(attachment_id)
 
     async def stage(self, chunks: Chunks) -> StagedBlob:
         """See `SupportsStreaming.stage`."""
         data = b"".join([bytes(chunk) async for chunk in each_chunk(chunks)])
-        staged = StagedBlob(content_id(data), len(data), f"{id(self):x}-{next(self._tokens)}")
+        attachment_id = await self._run(len(data), content_id, data)
+        staged = StagedBlob(attachment_id, len(data), f"{id(self):x}-{next(self._tokens)}")
         self._staged[staged] = data
         return staged
 
     async def publish(self, staged: StagedBlob, meta: AttachmentCreateMeta) -> AttachmentRef:
         """See `SupportsStreaming.publish`."""
+        return await self._run(staged.byte_len, self._publish, staged, meta)
+
+    def _publish(self, staged: StagedBlob, meta: AttachmentCreateMeta) -> AttachmentRef:
         data = self._staged.pop(staged, None)
         if data is None:
             raise AttachmentNotFound(staged.id, "it is not staged here")
-        return self._keep(data, meta)
+        return self._keep(meta.describe(staged.id, len(data)), data)
 
     async def discard(self, staged: StagedBlob) -> None:
         """See `SupportsStreaming.discard`."""

@@ -238,7 +238,8 @@ class Portal:
         self.wake(call.cancel, self._calls)
         if grace_s <= 0 or self._loop is None or self.is_own_thread():
             return False
-        call.done.acquire(timeout=grace_s)
+        if call.done.acquire(timeout=grace_s):
+            call.done.release()  # for the next one who waits for the same call
         return True
 
     def _open(self) -> asyncio.AbstractEventLoop | None:

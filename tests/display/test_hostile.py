@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lashkit import AttachmentMeta, MediaType, StoredAttachment, content_id
 from lashkit.display import card, gallery, mimebundle, view
+from lashkit.values import LABEL_LIMIT
 
 TAGS = {
     "figure": {"style"},
@@ -80,8 +81,9 @@ LABELS = st.one_of(
             "]]>",
             "&lt;script&gt;",
             "javascript:alert(1)",
-            "a" * 20_000,
-            "\u202e" * 500,
+            "a" * LABEL_LIMIT,
+            "\u202e" * LABEL_LIMIT,
+            "'\"&<" * (LABEL_LIMIT // 4),
             "\ud800",
         ]
     ),

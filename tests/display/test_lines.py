@@ -5,6 +5,7 @@ import pytest
 from lashkit import AttachmentMeta, AttachmentRef
 from lashkit.display import plain
 from lashkit.display.lines import bytes_in_words
+from lashkit.values import LABEL_LIMIT
 
 ID = "0123456789abcdef" * 4
 
@@ -26,10 +27,10 @@ def test_what_is_unknown_is_left_out(size: dict[str, int]) -> None:
 
 
 def test_a_hostile_label_stays_one_short_line() -> None:
-    line = plain(AttachmentRef(id=ID, media_type="text/plain", byte_len=2, label="a\nb\u202e" + "c" * 9000))
+    line = plain(AttachmentRef(id=ID, media_type="text/plain", byte_len=2, label="a\nb\u202e".ljust(LABEL_LIMIT, "c")))
     assert "\n" not in line
     assert "\u202e" not in line
-    assert "\u2026 (9,004 characters)" in line
+    assert "\u2026 (4,096 characters)" in line
     assert len(line) < 160
 
 

@@ -65,7 +65,7 @@ def test_a_thread_thin_picture_keeps_one_pixel(size: tuple[int, int], encoded: C
     assert (made.width, made.height) == (min(size[0], 256), min(size[1], 256))
 
 
-@pytest.mark.parametrize("box_px", [160, 256, 1024])
+@pytest.mark.parametrize("box_px", [160, 256, pytest.param(1024, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_noise_keeps_within_the_byte_budget(
     box_px: int, mode: str, noise: Callable[..., Image.Image], encoded: Callable[..., bytes]
@@ -210,6 +210,7 @@ def test_the_same_bytes_give_the_same_thumbnail(noise: Callable[..., Image.Image
     assert first == thumbnails._draw(data.getvalue(), None, BOX, BUDGET)
 
 
+@pytest.mark.slow
 def test_every_picture_of_the_installed_packages_has_a_thumbnail_or_a_reason(installed_pictures: list[Path]) -> None:
     chosen = random.Random(1).sample(installed_pictures, min(60, len(installed_pictures)))
     for path in chosen:

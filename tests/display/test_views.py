@@ -9,17 +9,18 @@ from PIL import Image
 
 from lashkit import StoredAttachment
 from lashkit.display import View, plain, view
+from lashkit.values import LABEL_LIMIT
 
 Store = Callable[..., StoredAttachment]
 Encode = Callable[..., bytes]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-@pytest.mark.parametrize("max_px", [64, 1024, 4096])
+@pytest.mark.parametrize("max_px", [64, *(pytest.param(px, marks=pytest.mark.slow) for px in (1024, 4096))])
 def test_a_view_of_noise_keeps_within_120_kb(
     max_px: int, mode: str, stored: Store, noise: Callable[..., Image.Image], encoded: Encode
 ) -> None:
-    item = stored(encoded(noise(1300, 900, mode), compress_level=1), "image/png", label="'" * 9_999)
+    item = stored(encoded(noise(1300, 900, mode), compress_level=1), "image/png", label="'" * LABEL_LIMIT)
     shown = view(item, max_px=max_px)
     assert "data:image/webp;base64," in shown.html
     assert len(shown.html.encode()) <= 120_000
@@ -28,6 +29,27 @@ def test_a_view_of_noise_keeps_within_120_kb(
 @pytest.mark.parametrize("data", [b"'" * 50_000, b"\x00" * 50_000, "\u202e".encode() * 20_000, b"\xff" * 50_000])
 def test_a_view_of_hostile_text_keeps_within_120_kb(data: bytes, stored: Store) -> None:
     assert len(view(stored(data, "text/plain")).html.encode()) <= 120_000
+
+
+@pytest.mark.parametrize(
+    ("media_type", "begin", "tag"),
+    [
+        ("audio/wav", b"RIFF", "<audio "),
+        ("video/mp4", b"\0\0\0\x18ftyp", "<video "),
+        ("image/svg+xml", b"<svg ", "<img "),
+    ],
+)
+def test_a_view_plays_sound_and_film_and_draws_as_far_as_120_kb_go(
+    media_type: str, begin: bytes, tag: str, stored: Store
+) -> None:
+    fits = stored(begin.ljust(85_000, b"."), f"{media_type}; a={'b' * 900}", label="'" * LABEL_LIMIT)
+    html = view(fits).html
+    assert tag in html
+    assert len(html.encode()) <= 120_000
+    beyond = view(stored(begin.ljust(85_001, b"."), media_type)).html
+    assert tag not in beyond
+    assert "too large to show here, beyond 85,000 bytes" in beyond
+    assert f">{media_type}</" in beyond
 
 
 def test_a_view_shows_a_picture_up_to_the_size_asked_for(stored: Store, encoded: Encode) -> None:

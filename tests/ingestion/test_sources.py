@@ -136,10 +136,37 @@ def test_an_open_file_is_read_from_its_position_and_left_there_open(tmp_path: Pa
         assert file.tell() == 6
         assert _facts(taken) == ("image/png", 4, 3, "cat.bin")
         assert (taken.byte_len, taken.read(), taken.read()) == (len(PNG), PNG, PNG)
-        file.seek(0, os.SEEK_END)
-        assert ingest(file).read() == b""
-        file.seek(1000, os.SEEK_END)
-        assert ingest(file).byte_len == 0
+
+
+@pytest.mark.parametrize("behind", [0, 1000])
+def test_an_open_file_with_nothing_left_to_read_is_refused_and_stays_where_it_is(behind: int, tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(PNG)
+    with path.open("rb") as file:
+        for source in (file, io.BytesIO(PNG)):
+            source.seek(behind, os.SEEK_END)
+            _refused(source, "at its end, nothing is left to read", "seek(0) first")
+            assert source.tell() == len(PNG) + behind
+            source.seek(0)
+            assert ingest(source).read() == PNG
+
+
+def test_a_buffer_that_was_just_written_is_refused_until_it_is_rewound() -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(buffer, "PNG")
+    _refused(buffer, "at its end", "seek(0) first")
+    buffer.seek(0)
+    assert _facts(ingest(buffer)) == ("image/png", 4, 3, None)
+
+
+def test_an_empty_open_file_gives_zero_bytes_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "empty.bin"
+    path.touch()
+    with path.open("rb") as file:
+        for source in (file, io.BytesIO()):
+            for position in (0, 10):
+                source.seek(position)
+                assert (ingest(source).byte_len, ingest(source).read()) == (0, b"")
 
 
 def test_an_unbuffered_file_and_bytes_io_are_read_alike(tmp_path: Path) -> None:
@@ -412,6 +439,7 @@ def test_importing_ingest_and_taking_text_imports_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_file_of_one_gibibyte_takes_flat_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     with path.open("wb") as file:

@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import hashlib
 import os
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from lashkit.errors import (
     AttachmentMissingMeta,
     AttachmentNotFound,
 )
+from lashkit.stores.damage import KnownDamage
 from lashkit.stores.directory import StoreDirectory
 from lashkit.stores.file import FileAttachmentStore
 from lashkit.stores.memory import InMemoryAttachmentStore
@@ -338,6 +340,36 @@ class HasOneSlot(InMemoryAttachmentStore):
         return await super().put(*self._incoming)
 
 
+@breaks("puts_and_deletes_at_once_leave_the_whole_or_nothing")
+class LetsADeleteComeBetween(InMemoryAttachmentStore):
+    """Lands in two steps, and a delete between them takes the first away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._landing: Counter[AttachmentId] = Counter()
+        self._bare: set[AttachmentId] = set()
+
+    async def put(self, data: BytesLike, meta: AttachmentCreateMeta) -> AttachmentRef:
+        attachment_id = content_id(data)
+        self._bare.discard(attachment_id)
+        self._landing[attachment_id] += 1
+        try:
+            await asyncio.sleep(0)
+            return await super().put(data, meta)
+        finally:
+            self._landing[attachment_id] -= 1
+
+    async def delete(self, attachment_id: AttachmentId) -> None:
+        await super().delete(attachment_id)
+        if self._landing[attachment_id]:
+            self._bare.add(attachment_id)
+
+    def _blob(self, attachment_id: AttachmentId) -> Any:
+        if attachment_id in self._bare and attachment_id in self._blobs:
+            raise AttachmentMissingMeta(attachment_id)
+        return super()._blob(attachment_id)
+
+
 @breaks("cancelled_puts_are_all_or_nothing")
 class LeavesHalfWhenCancelled(InMemoryAttachmentStore):
     """Publishes what it has when it is told to stop."""
@@ -363,6 +395,7 @@ class DeletesForItselfOnly(StoreDirectory):
     def __init__(self, root: str) -> None:
         super().__init__(root)
         self._gone: set[str] = set()
+        self._one_at_a_time = threading.RLock()
 
     def _path(self, attachment_id: str) -> str:
         return super()._path(attachment_id) + (".gone" if attachment_id in self._gone else "")
@@ -371,7 +404,12 @@ class DeletesForItselfOnly(StoreDirectory):
         return [blob for blob in super().blobs_in(shards) if blob.id not in self._gone]
 
     def delete(self, attachment_id: AttachmentId) -> None:
-        self._gone.add(attachment_id)
+        with self._one_at_a_time:
+            self._gone.add(attachment_id)
+
+    def put(self, data: bytes, meta: AttachmentCreateMeta) -> AttachmentRef:
+        with self._one_at_a_time:
+            return super().put(data, meta)
 
     def _hit(self, described: AttachmentMeta) -> bool:
         self._gone.discard(described.id)
@@ -487,6 +525,26 @@ class NeverRepairs(InMemoryAttachmentStore):
         if known is not None:
             self._blobs[ref.id] = known
         return ref
+
+
+@breaks_on_disk("known_damage_outlives_who_found_it")
+class TellsNobodyOfDamage(StoreDirectory):
+    """Remembers in memory what it found."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self._damage = _PrivateKnowledge("")
+
+
+class _PrivateKnowledge(KnownDamage):
+    def __contains__(self, attachment_id: AttachmentId) -> bool:
+        return attachment_id in self._unwritten
+
+    def note(self, attachment_id: AttachmentId) -> None:
+        self._unwritten.add(attachment_id)
+
+    def forget(self, attachment_id: AttachmentId) -> None:
+        self._unwritten.discard(attachment_id)
 
 
 @breaks_on_disk("lost_metadata_is_said_and_rewritten")

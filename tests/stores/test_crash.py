@@ -26,7 +26,7 @@ import pytest
 from lashkit.errors import AttachmentIoError
 from lashkit.runner import drive
 from lashkit.stores.file import FileAttachmentStore
-from lashkit.values import StoredBlobRef
+from lashkit.values import StoredBlobRef, content_id
 
 CHILD_PATH = Path(__file__).with_name("crash_child.py")
 _spec = importlib.util.spec_from_file_location("crash_child", CHILD_PATH)
@@ -44,7 +44,7 @@ CHANGING = (
     *("write", "pwrite64", "writev", "ftruncate", "truncate", "fallocate"),
     *("fsync", "fdatasync", "syncfs", "sync_file_range"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat"),
-    *("chmod", "fchmod", "utimensat"),
+    *("chmod", "fchmod", "utimensat", "flock"),
 )
 
 
@@ -233,6 +233,55 @@ def test_a_failed_flush_is_never_retried_on_the_same_file(tracer: Tracer) -> Non
     flushed = re.findall(r"fsync\(\d+<([^>]*/\.staging/[^>]*)>\)", trace)
     assert len(re.findall(r"fsync.*INJECTED", trace)) == 1
     assert len(flushed) == len(set(flushed))
+
+
+def test_a_failed_flush_of_names_is_remembered_until_the_bytes_are_written_anew(tracer: Tracer) -> None:
+    _, _, calls = tracer.run("small")
+    flush = next(call for call in calls if call.name == "fsync" and "/sha256/" in _path(call))
+    root, ended, _ = tracer.run("small", f"fsync:error=EIO:when={flush.number}")
+    assert ended.stdout == "AttachmentIoError 5\n"
+    name = hashlib.sha256(child.payload("small")).hexdigest()
+    blob = root / "sha256" / name[:2] / name
+    assert os.listdir(root / ".damaged") == [name]
+    with blob.open("rb") as not_trusted:
+        must_take_the_put(root, "small")
+        assert blob.stat().st_ino != os.fstat(not_trusted.fileno()).st_ino
+    assert os.listdir(root / ".damaged") == []
+
+
+def test_a_delete_waits_for_a_put_that_is_between_its_two_renames(tracer: Tracer, memory_backed: Path) -> None:
+    first, _, calls = tracer.run("small")
+    rename = [call for call in calls if call.name.startswith("rename")][-1]
+    assert '.json"' not in rename.text
+    name = hashlib.sha256(child.payload("small")).hexdigest()
+    with ThreadPoolExecutor(1) as pool:
+        put = pool.submit(tracer.run, "small", f"{rename.name}:delay_enter=700000:when={rename.number}")
+        landed: list[Path] = []
+        while not landed and not put.done():
+            landed = [path for path in memory_backed.glob(f"*/root/sha256/*/{name}.json") if first not in path.parents]
+        root = landed[0].parents[2]
+        drive(FileAttachmentStore(root).delete(content_id(child.payload("small"))))
+        ended = put.result()[1]
+    assert ended.stdout == "acked\n"
+    assert not must_be_nothing_or_whole(root, "small")
+    assert not list(root.glob(f"sha256/*/{name}*"))
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EBADF", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_takes_puts_all_the_same(error: str, tracer: Tracer) -> None:
+    root, ended, calls = tracer.run("small", f"flock:error={error}")
+    assert any(call.name == "flock" for call in calls)
+    assert ended.stdout == "acked\n"
+    assert must_be_nothing_or_whole(root, "small")
+
+
+def test_a_lock_that_fails_is_an_io_error_that_stores_nothing(tracer: Tracer) -> None:
+    _, _, calls = tracer.run("small")
+    lock = next(call for call in calls if call.name == "flock")
+    root, ended, _ = tracer.run("small", f"flock:error=EIO:when={lock.number}", attempts=2)
+    assert ended.stdout == "AttachmentIoError 5\nacked\n"
+    assert must_be_nothing_or_whole(root, "small")
+    assert staging(root) == []
 
 
 @pytest.mark.parametrize("how", ["large", "stream", "async-stream"])

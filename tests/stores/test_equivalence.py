@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -122,7 +123,7 @@ class SameOperations(RuleBasedStateMachine):
         return {blob.id: (blob.byte_len, drive(store.get(blob.id))) for blob in blobs}
 
 
-TestMemoryAndFilesDoTheSame = SameOperations.TestCase
+TestMemoryAndFilesDoTheSame = pytest.mark.slow(SameOperations.TestCase)
 TestMemoryAndFilesDoTheSame.settings = settings(
     max_examples=40,
     stateful_step_count=25,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,11 @@ def store(tmp_path: Path) -> SyncAttachmentStore:
 
 def blob(root: Path, attachment_id: str = HELLO) -> Path:
     return root / "store" / "sha256" / attachment_id[:2] / attachment_id
+
+
+def _plain() -> dict[str, str]:
+    """This environment, in which no coverage is measured: nobody may not write down what it was."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 
 def test_files_lie_where_lash_puts_them(store: SyncAttachmentStore, tmp_path: Path) -> None:
@@ -94,6 +101,94 @@ def test_metadata_that_is_gone_or_garbled_is_named_and_written_again(
             store.get(HELLO)
         store.put(b"hello", PNG)
         assert store.get(HELLO).bytes == b"hello"
+
+
+_PUT_HELLO = """
+import sys, lashkit
+lashkit.FileAttachmentStore(sys.argv[1]).sync.put(b"hello", lashkit.AttachmentCreateMeta("image/png"))
+"""
+
+
+def test_damage_that_a_read_finds_is_marked_for_every_process_until_a_put_or_a_delete(
+    store: SyncAttachmentStore, tmp_path: Path
+) -> None:
+    marks = tmp_path / "store" / ".damaged"
+    for end in ("put", "delete"):
+        store.put(b"hello", PNG)
+        blob(tmp_path).write_bytes(b"jello")
+        with pytest.raises(AttachmentCorrupt):
+            b"".join(FileAttachmentStore(tmp_path / "store").sync.open(HELLO))
+        assert [(mark.name, mark.stat().st_size) for mark in marks.iterdir()] == [(HELLO, 0)]
+        if end == "put":
+            subprocess.run([sys.executable, "-c", _PUT_HELLO, tmp_path / "store"], check=True)
+            assert store.get(HELLO).bytes == b"hello"
+        else:
+            store.delete(HELLO)
+        assert list(marks.iterdir()) == []
+
+
+def test_a_mark_that_cannot_be_written_changes_no_error_and_this_store_still_repairs(
+    store: SyncAttachmentStore, tmp_path: Path
+) -> None:
+    store.put(b"hello", PNG)
+    (tmp_path / "store" / ".damaged").write_text("in the way")
+    blob(tmp_path).write_bytes(b"jello")
+    for _ in range(2):
+        with pytest.raises(AttachmentCorrupt):
+            store.get(HELLO)
+    store.put(b"hello", PNG)
+    assert store.get(HELLO).bytes == b"hello"
+    first = blob(tmp_path).stat().st_mtime_ns
+    store.put(b"hello", PNG)
+    assert blob(tmp_path).stat().st_mtime_ns == first
+
+
+def test_a_store_that_may_only_be_read_says_what_is_corrupt() -> None:
+    tell = """
+import os, sys, lashkit
+store = lashkit.FileAttachmentStore(sys.argv[1]).sync
+list(store.list())
+if os.geteuid() == 0:
+    os.setgroups([]), os.setgid(65534), os.setuid(65534)
+try:
+    store.get(lashkit.content_id(b"hello"))
+except lashkit.AttachmentCorrupt:
+    print("corrupt")
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "store")
+        FileAttachmentStore(root).sync.put(b"hello", PNG)
+        blob(Path(folder)).write_bytes(b"jello")
+        Path(folder).chmod(0o755)
+        root.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", tell, root], env=_plain(), capture_output=True, text=True, check=False
+        )
+        root.chmod(0o755)
+        assert (done.stdout, done.stderr) == ("corrupt\n", "")
+        assert not (root / ".damaged").exists()
+
+
+def test_a_copy_of_a_store_is_the_store_and_a_pickle_opens_its_directory(tmp_path: Path) -> None:
+    store = FileAttachmentStore(tmp_path / "store")
+    store.sync.put(b"hello", PNG)
+    _must_copy_and_pickle(store)
+
+    async def use() -> None:
+        assert (await store.get(HELLO)).bytes == b"hello"
+
+    asyncio.run(use())
+    _must_copy_and_pickle(store)
+
+
+def _must_copy_and_pickle(store: FileAttachmentStore) -> None:
+    assert copy.copy(store) is store
+    assert copy.deepcopy({"store": store})["store"] is store
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(store, protocol))  # noqa: S301
+        assert type(again) is FileAttachmentStore
+        assert again.root == store.root
+        assert again.sync.get(HELLO).bytes == b"hello"
 
 
 def test_a_blob_of_another_length_is_repaired_by_the_next_put(store: SyncAttachmentStore, tmp_path: Path) -> None:
@@ -171,7 +266,8 @@ def test_a_parent_that_may_not_be_read_is_no_obstacle() -> None:
         for path, mode in ((mine, 0o777), (mine.parent, 0o311), (Path(folder), 0o755)):
             path.chmod(mode)
         try:
-            done = subprocess.run([sys.executable, "-c", _PUT_AS_NOBODY, folder], capture_output=True, text=True)
+            command = [sys.executable, "-c", _PUT_AS_NOBODY, folder]
+            done = subprocess.run(command, env=_plain(), capture_output=True, text=True)
         finally:
             mine.parent.chmod(0o755)
         assert (done.stdout.strip(), done.stderr) == (HELLO, "")

@@ -93,8 +93,29 @@ async def a_put_repairs_what_is_known_corrupt(case: StoreCase) -> None:
             when = f"after bytes were found {kind} by {way}, and put again"
             await must_be_whole(store, LARGE, when, meta=META)
             hold(len(await entries(store)) == 1, f"{when}, list has {shown(await entries(store))}")
+            hold(not await case.leftovers(store), f"{when}, these are left: {shown(await case.leftovers(store))}")
             if case.can_reopen:
                 await must_be_whole(await case.reopen(store), LARGE, f"{when}, reopened", meta=META)
+
+
+async def known_damage_outlives_who_found_it(case: StoreCase) -> None:
+    """What one object over the data found corrupt, the next put of the same bytes repairs through any other: one
+    that wrote them before the damage, and one that was opened after it. The first may be gone by then."""
+    store = await case.make()
+    early = await case.reopen(store)
+    ref = await store.put(LARGE, META)
+    for kind, data in damages(LARGE).items():
+        for opened in ("before", "after"):
+            await early.put(LARGE, META)
+            await case.corrupt(store, ref.id, data)
+            finder = await case.reopen(store)
+            await must_raise(AttachmentCorrupt, finder.get(ref.id), f"get of bytes {kind}")
+            repairer = early if opened == "before" else await case.reopen(store)
+            await repairer.put(LARGE, META)
+            when = f"after one object found bytes {kind}, and another, opened {opened} that, put them again"
+            for reader in (repairer, await case.reopen(store)):
+                await must_be_whole(reader, LARGE, when, meta=META)
+            hold(not await case.leftovers(store), f"{when}, these are left: {shown(await case.leftovers(store))}")
 
 
 async def _read(store: AttachmentStore, way: str, attachment_id: AttachmentId) -> object:
@@ -121,7 +142,8 @@ async def lost_metadata_is_said_and_rewritten(case: StoreCase) -> None:
 
 async def unreadable_metadata_is_said_and_rewritten(case: StoreCase) -> None:
     """Metadata that cannot be read, or that is about another attachment, is `AttachmentMetadataDecodeError`
-    from `get` and `meta`, whatever is wrong with it; the next put of the same bytes rewrites it."""
+    from `get` and `meta`, whatever is wrong with it; the next put of the same bytes rewrites it, also after
+    reopening."""
     store = await case.make()
     ref = await store.put(SMALL, META)
     other = f'{{"id": "{sha256(b"other")}", "media_type": "text/plain", "byte_len": {len(SMALL)}}}'
@@ -135,6 +157,12 @@ async def unreadable_metadata_is_said_and_rewritten(case: StoreCase) -> None:
             await must_raise(AttachmentMetadataDecodeError, with_meta.meta(ref.id), f"meta {what}")
         await store.put(SMALL, _ANEW)
         await must_be_whole(store, SMALL, f"after a get {what} and another put", meta=_ANEW)
+    if case.can_reopen:
+        await case.spoil_meta(store, ref.id, b"{")
+        await must_raise(AttachmentMetadataDecodeError, store.get(ref.id), "get with damaged metadata")
+        again = await case.reopen(store)
+        await again.put(SMALL, META)
+        await must_be_whole(again, SMALL, "after damaged metadata, reopening and another put", meta=META)
 
 
 LAWS = (
@@ -142,6 +170,7 @@ LAWS = (
     corrupt_bytes_are_never_returned,
     open_raises_before_the_end_of_corrupt_bytes,
     a_put_repairs_what_is_known_corrupt,
+    known_damage_outlives_who_found_it,
     lost_metadata_is_said_and_rewritten,
     unreadable_metadata_is_said_and_rewritten,
 )

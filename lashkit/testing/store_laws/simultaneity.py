@@ -97,6 +97,31 @@ async def simultaneous_puts_all_land(case: StoreCase) -> None:
         await must_be_whole(store, data, "after puts at once", meta=meta)
 
 
+async def puts_and_deletes_at_once_leave_the_whole_or_nothing(case: StoreCase) -> None:
+    """Puts and deletes of the same bytes at the same time all succeed, and take effect in some order: afterwards
+    the attachment is whole or gone, nothing of it is left over, and a put that no delete follows is there."""
+    import asyncio
+
+    store = await case.make()
+    contents = [sample(500, ("raced", n)) for n in range(4)]
+    for turn in range(_RACES):
+        data = contents[turn % len(contents)]
+        attachment_id = AttachmentId(sha256(data))
+        await asyncio.gather(*(call for _ in range(3) for call in (store.put(data, META), store.delete(attachment_id))))
+        when = "after puts and deletes at once"
+        if any(blob.id == attachment_id for blob in await entries(store)):
+            await must_be_whole(store, data, when, meta=META)
+        else:
+            await must_be_absent(store, attachment_id, when)
+        hold(not await case.leftovers(store), f"{when}, these are left: {shown(await case.leftovers(store))}")
+    for data in contents:
+        await store.put(data, META)
+        await must_be_whole(store, data, "after puts and deletes at once, and a last put", meta=META)
+
+
+_RACES = 40
+
+
 async def cancelled_puts_are_all_or_nothing(case: StoreCase) -> None:
     """Cancelling a put leaves the whole attachment or nothing, nothing half staged, and a store that takes
     the same bytes again. When the cancelled call is over, so is its work."""
@@ -128,5 +153,6 @@ LAWS = (
     readers_never_see_part_of_a_put,
     simultaneous_puts_of_the_same_bytes_are_one,
     simultaneous_puts_all_land,
+    puts_and_deletes_at_once_leave_the_whole_or_nothing,
     cancelled_puts_are_all_or_nothing,
 )
