@@ -20,7 +20,9 @@
     |   |-- HeadRevisionConflict        somebody committed first
     |   |-- RuntimeTurnCommitConflict   one turn id, two contents
     |   |-- SessionExecutionLeaseExpired  the right to write was lost
+    |   |-- SessionNameTaken            another session has that name
     |   |-- SessionBusy                 another live process writes this session
+    |   |-- RootsUnknown                a sweep cannot tell what is still needed; nothing was deleted
     |   |-- SchemaVersionError          a database of another version
     |   `-- StoreBackendError           the database failed
     |-- IngestError                     (ValueError) a source that cannot become an attachment
@@ -62,11 +64,13 @@ __all__ = [
     "LashkitWarning",
     "ManifestRecordFailed",
     "PreflightError",
+    "RootsUnknown",
     "RuntimeTurnCommitConflict",
     "SchemaVersionError",
     "SessionBindingMismatch",
     "SessionBusy",
     "SessionExecutionLeaseExpired",
+    "SessionNameTaken",
     "StoreBackendError",
     "StoreError",
     "UnsupportedReadScope",
@@ -261,35 +265,137 @@ class StoreError(LashkitError):
 
 
 class SessionBindingMismatch(StoreError):
-    """A commit or read for another session than the one this persistence is bound to."""
+    """A commit or read for another session than the one this persistence is bound to. Use that session's own."""
+
+    _fields = ("bound_session_id", "attempted_session_id")
+
+    def __init__(self, bound_session_id: str, attempted_session_id: str) -> None:
+        self.bound_session_id = bound_session_id
+        self.attempted_session_id = attempted_session_id
+        super().__init__(
+            f"this persistence is bound to session {_shown(bound_session_id)}, not to {_shown(attempted_session_id)}; "
+            "ask the catalog for session(id)"
+        )
 
 
 class UnsupportedReadScope(StoreError):
-    """This backend cannot load a session in the asked scope."""
+    """The session cannot be loaded in the asked scope: it has no such leaf."""
+
+    _fields = ("session_id", "leaf_node_id")
+
+    def __init__(self, session_id: str, leaf_node_id: str) -> None:
+        self.session_id = session_id
+        self.leaf_node_id = leaf_node_id
+        super().__init__(f"session {_shown(session_id)} has no node {_shown(leaf_node_id)}; load the full graph")
 
 
 class HeadRevisionConflict(StoreError):
-    """The head moved since it was read: somebody committed first. Load the session again."""
+    """The head moved since it was read: somebody committed first. Load the session again and retry."""
+
+    _fields = ("session_id", "expected", "actual")
+
+    def __init__(self, session_id: str, expected: int | None, actual: int | None) -> None:
+        self.session_id = session_id
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            f"session {_shown(session_id)} is at revision {actual}, not {expected}: somebody committed first; "
+            "load it again"
+        )
 
 
 class RuntimeTurnCommitConflict(StoreError):
-    """The turn id is committed already, with another content."""
+    """The turn id is committed already, with another content. Give the new turn another id."""
+
+    _fields = ("session_id", "turn_id")
+
+    def __init__(self, session_id: str, turn_id: str) -> None:
+        self.session_id = session_id
+        self.turn_id = turn_id
+        super().__init__(
+            f"turn {_shown(turn_id)} of session {_shown(session_id)} is committed already, with another content; "
+            "use another turn id"
+        )
 
 
 class SessionExecutionLeaseExpired(StoreError):
-    """The lease was released, stolen or fenced off; nothing was written."""
+    """The lease was released, stolen or fenced off; nothing was written. Open the session again."""
+
+    _fields = ("session_id", "holder")
+
+    def __init__(self, session_id: str, holder: str | None = None) -> None:
+        self.session_id = session_id
+        self.holder = holder
+        taken = f": {holder} holds it now" if holder else ""
+        super().__init__(
+            f"the right to write session {_shown(session_id)} is lost{taken}; nothing was written; open it again"
+        )
 
 
 class SessionBusy(StoreError):
-    """Another live process writes this session."""
+    """Another process writes this session and is not proven dead."""
+
+    _fields = ("session_id", "holder")
+
+    def __init__(self, session_id: str, holder: str) -> None:
+        self.session_id = session_id
+        self.holder = holder
+        super().__init__(
+            f"session {_shown(session_id)} is being written by {holder}; "
+            "pass read_only=True to look, wait=seconds to wait for it, or steal=True if it is gone for good"
+        )
+
+
+class RootsUnknown(StoreError):
+    """A sweep cannot tell which attachments are still needed; it deleted nothing.
+
+    `expected_catalog_uuid` is the catalog that the store belongs to, where that is another one; `None` where the
+    catalog is the right one as far as is known, and holds no rows at all.
+    """
+
+    _fields = ("catalog_uuid", "expected_catalog_uuid")
+
+    def __init__(self, catalog_uuid: str, expected_catalog_uuid: str | None = None) -> None:
+        self.catalog_uuid = catalog_uuid
+        self.expected_catalog_uuid = expected_catalog_uuid
+        if expected_catalog_uuid is None:
+            text = (
+                "the catalog has no rows at all, and the store has attachments; nothing was deleted; "
+                "pass sweep_unrooted=True if none of them is needed"
+            )
+        else:
+            text = (
+                f"the store belongs to catalog {_shown(expected_catalog_uuid)}, not to {_shown(catalog_uuid)}, "
+                "which cannot tell what is needed; nothing was deleted; open the store with its own catalog"
+            )
+        super().__init__(text)
+
+
+class SessionNameTaken(StoreError):
+    """Another session has that name; nothing was written."""
+
+    _fields = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is a session {_shown(name)} already; choose another name")
 
 
 class SchemaVersionError(StoreError):
-    """The database was written by another version of lashkit."""
+    """The database was written by another version of lashkit; it was not touched."""
+
+    _fields = ("path", "found", "known")
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        self.path = path
+        self.found = found
+        self.known = known
+        way = "upgrade lashkit" if found > known else "export with the lashkit that wrote it, and import here"
+        super().__init__(f"{path} has schema version {found}, this lashkit knows {known}; {way}")
 
 
 class StoreBackendError(StoreError):
-    """The database failed."""
+    """The database failed; what was asked for did not happen."""
 
 
 class IngestError(LashkitError, ValueError):
