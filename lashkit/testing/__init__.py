@@ -11,40 +11,85 @@ law alone, in a test runner of your choice:
 
     for law in ATTACHMENT_STORE_LAWS:
         await check_attachment_store(MyStore, laws=[law])
+
+The same for manifests (`check_attachment_manifest`), the persistence of a session (`check_runtime_persistence`) and
+catalogs (`check_session_catalog`, with the fence's laws), whose harnesses are in `lashkit.testing.session_harnesses`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lashkit.testing.catalog_laws import SESSION_CATALOG_LAWS, check_session_catalog, session_catalog_report
 from lashkit.testing.clock import ManualClock
 from lashkit.testing.harness import StoreCase, StoreHarness
 from lashkit.testing.laws import Law, LawOutcome, LawReport, LawsBroken
+from lashkit.testing.manifest_laws import MANIFEST_LAWS, attachment_manifest_report, check_attachment_manifest
+from lashkit.testing.persistence_laws import (
+    RUNTIME_PERSISTENCE_LAWS,
+    check_runtime_persistence,
+    runtime_persistence_report,
+)
+from lashkit.testing.session_harness import CatalogCase, ManifestCase, PersistenceCase
 from lashkit.testing.store_laws import ATTACHMENT_STORE_LAWS, attachment_store_report, check_attachment_store
 
 if TYPE_CHECKING:
     from lashkit.testing.harnesses import FileHarness, MemoryHarness
+    from lashkit.testing.session_harnesses import (
+        ManifestsOf,
+        MemoryCatalogHarness,
+        MemorySessionHarness,
+        SessionsOf,
+        SqliteCatalogHarness,
+    )
 
 __all__ = [
     "ATTACHMENT_STORE_LAWS",
+    "MANIFEST_LAWS",
+    "RUNTIME_PERSISTENCE_LAWS",
+    "SESSION_CATALOG_LAWS",
+    "CatalogCase",
     "FileHarness",
     "Law",
     "LawOutcome",
     "LawReport",
     "LawsBroken",
+    "ManifestCase",
+    "ManifestsOf",
     "ManualClock",
+    "MemoryCatalogHarness",
     "MemoryHarness",
+    "MemorySessionHarness",
+    "PersistenceCase",
+    "SessionsOf",
+    "SqliteCatalogHarness",
     "StoreCase",
     "StoreHarness",
+    "attachment_manifest_report",
     "attachment_store_report",
+    "check_attachment_manifest",
     "check_attachment_store",
+    "check_runtime_persistence",
+    "check_session_catalog",
+    "runtime_persistence_report",
+    "session_catalog_report",
 ]
+
+_HARNESSES = {
+    "FileHarness": "harnesses",
+    "MemoryHarness": "harnesses",
+    "ManifestsOf": "session_harnesses",
+    "MemoryCatalogHarness": "session_harnesses",
+    "MemorySessionHarness": "session_harnesses",
+    "SessionsOf": "session_harnesses",
+    "SqliteCatalogHarness": "session_harnesses",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The harnesses import the stores that they open; the laws need none.
-    if name in ("FileHarness", "MemoryHarness"):
-        from lashkit.testing import harnesses
+    # The harnesses import the backends that they open; the laws need none.
+    if name in _HARNESSES:
+        from importlib import import_module
 
-        return getattr(harnesses, name)
+        return getattr(import_module(f"lashkit.testing.{_HARNESSES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -176,11 +176,11 @@ class StoreCase:
     ) -> None:
         if isinstance(self._harness, CanClose):
             while self._opened:
-                await _settle(self._harness.close(self._opened.pop()))
+                await settle(self._harness.close(self._opened.pop()))
 
     async def make(self) -> AttachmentStore:
         """A fresh, empty store."""
-        store = await _settle(self._harness.make())
+        store = await settle(self._harness.make())
         self._opened.append(store)
         return store
 
@@ -188,7 +188,7 @@ class StoreCase:
         """Another object over the same data."""
         if not isinstance(self._harness, CanReopen):
             raise NotApplicable("the harness has no reopen(store)")
-        again = await _settle(self._harness.reopen(store))
+        again = await settle(self._harness.reopen(store))
         self._opened.append(again)
         return again
 
@@ -201,43 +201,43 @@ class StoreCase:
         """Replace stored bytes behind the store's back."""
         if not isinstance(self._harness, CanCorrupt):
             raise NotApplicable("the harness has no corrupt(store, id, data)")
-        await _settle(self._harness.corrupt(store, attachment_id, data))
+        await settle(self._harness.corrupt(store, attachment_id, data))
 
     async def lose(self, store: AttachmentStore, attachment_id: AttachmentId) -> None:
         """Remove stored bytes behind the store's back."""
         if not isinstance(self._harness, CanLose):
             raise NotApplicable("the harness has no lose(store, id)")
-        await _settle(self._harness.lose(store, attachment_id))
+        await settle(self._harness.lose(store, attachment_id))
 
     async def spoil_meta(self, store: AttachmentStore, attachment_id: AttachmentId, data: bytes | None) -> None:
         """Replace or remove stored metadata behind the store's back."""
         if not isinstance(self._harness, CanSpoilMeta):
             raise NotApplicable("the harness has no spoil_meta(store, id, data)")
-        await _settle(self._harness.spoil_meta(store, attachment_id, data))
+        await settle(self._harness.spoil_meta(store, attachment_id, data))
 
     async def plant(self, store: AttachmentStore, name: str, data: bytes) -> None:
         """Add something foreign among the blobs."""
         if not isinstance(self._harness, CanPlant):
             raise NotApplicable("the harness has no plant(store, name, data)")
-        await _settle(self._harness.plant(store, name, data))
+        await settle(self._harness.plant(store, name, data))
 
     async def plant_stale(self, store: AttachmentStore, data: bytes) -> None:
         """Leave behind what a killed writer leaves behind."""
         if not isinstance(self._harness, CanPlantStale):
             raise NotApplicable("the harness has no plant_stale(store, data)")
-        await _settle(self._harness.plant_stale(store, data))
+        await settle(self._harness.plant_stale(store, data))
 
     async def leftovers(self, store: AttachmentStore) -> tuple[str, ...]:
         """What lies in the staging area; nothing where the harness cannot look."""
         if not isinstance(self._harness, CanSeeLeftovers):
             return ()
-        return tuple(await _settle(self._harness.leftovers(store)))
+        return tuple(await settle(self._harness.leftovers(store)))
 
     async def surroundings(self, store: AttachmentStore) -> dict[str, bytes]:
         """What lies beside the store's data; nothing where the harness cannot look."""
         if not isinstance(self._harness, CanSeeSurroundings):
             return {}
-        return dict(await _settle(self._harness.surroundings(store)))
+        return dict(await settle(self._harness.surroundings(store)))
 
     @staticmethod
     def streaming(store: AttachmentStore) -> SupportsStreaming:
@@ -252,6 +252,6 @@ class StoreCase:
         return store if isinstance(store, SupportsMeta) else None
 
 
-async def _settle(result: MaybeAwaitable[T]) -> T:
+async def settle(result: MaybeAwaitable[T]) -> T:
     value: Any = result
     return await value if inspect.isawaitable(value) else value  # type: ignore[no-any-return]
