@@ -15,11 +15,11 @@ class Progress:
     Args:
         wanted: `True` from the start, `False` never, `None` only if the work takes longer than a second.
         what: the work, as a verb: "putting".
-        total: how many steps, or bytes, there are.
+        total: how many steps, or bytes, there are; `None` where nobody knows yet.
         in_bytes: whether steps are bytes.
     """
 
-    def __init__(self, wanted: bool | None, what: str, *, total: int, in_bytes: bool = False) -> None:
+    def __init__(self, wanted: bool | None, what: str, *, total: int | None, in_bytes: bool = False) -> None:
         self._bar = None
         if wanted is not False:
             from tqdm.std import tqdm

@@ -192,6 +192,13 @@ class Runner(Protocol):
         """Await an inline coroutine: in place where no loop runs, else driven as a whole in one worker thread."""
         ...
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait: in place where no loop runs (so in a worker too), else on the loop, which goes on meanwhile.
+
+        Inside `time_limit` it ends with `TimeoutError` at the limit; in a worker it ends once the awaiter is gone.
+        """
+        ...
+
 
 class _Abandoned(BaseException):
     """Unwinds a worker whose awaiter was cancelled; nobody sees it but `finally` blocks."""
@@ -216,6 +223,17 @@ def checkpoint() -> None:
     if limits.abandoned is not None and limits.abandoned.is_set():
         raise _Abandoned
     if limits.deadline is not None and time.monotonic() > limits.deadline:
+        raise TimeoutError("the time limit has passed")
+
+
+def _sleep_here(seconds: float) -> None:
+    left_s = seconds if limits.deadline is None else max(0.0, limits.deadline - time.monotonic())
+    if limits.abandoned is not None:
+        limits.abandoned.wait(min(seconds, left_s))
+    else:
+        time.sleep(min(seconds, left_s))
+    checkpoint()
+    if left_s < seconds:
         raise TimeoutError("the time limit has passed")
 
 
@@ -279,6 +297,15 @@ class ThreadRunner:
             with suppress(ValueError):
                 coroutine.close()
             raise
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Runner.sleep`."""
+        if running_loop() is None:
+            _sleep_here(seconds)
+            return
+        import asyncio  # a loop of it runs: this costs nothing
+
+        await asyncio.sleep(seconds)
 
     def _at_depth(self) -> Workers:
         depth = worker_depth.get()

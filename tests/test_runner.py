@@ -353,6 +353,43 @@ def test_the_nearest_limit_counts_and_ends_with_its_block() -> None:
         spin()
 
 
+# Sleep
+
+
+def test_without_a_loop_a_sleep_is_in_place_and_ends_at_the_time_limit() -> None:
+    drive(ThreadRunner().sleep(0.001))
+    with pytest.raises(TimeoutError), time_limit(0):
+        drive(ThreadRunner().sleep(3600))
+
+
+async def test_a_sleep_under_await_lets_the_loop_go_on() -> None:
+    ended: list[str] = []
+
+    async def sleep() -> None:
+        await ThreadRunner().sleep(0.001)
+        ended.append("sleep")
+
+    task = asyncio.create_task(sleep())
+    await asyncio.sleep(0)
+    ended.append("loop")
+    await task
+    assert ended == ["loop", "sleep"]
+
+
+async def test_a_sleep_in_a_worker_ends_when_its_await_is_cancelled() -> None:
+    begun, runner = threading.Event(), ThreadRunner()
+
+    async def sleep() -> None:
+        begun.set()
+        await runner.sleep(3600)
+
+    task = asyncio.create_task(runner.hop(sleep()))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 # Workers at the end of Python
 
 
