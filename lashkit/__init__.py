@@ -40,11 +40,13 @@ if TYPE_CHECKING:
         LashkitWarning,
         ManifestRecordFailed,
         PreflightError,
+        RootsUnknown,
         RuntimeTurnCommitConflict,
         SchemaVersionError,
         SessionBindingMismatch,
         SessionBusy,
         SessionExecutionLeaseExpired,
+        SessionNameTaken,
         StoreBackendError,
         StoreError,
         UnsupportedReadScope,
@@ -52,12 +54,29 @@ if TYPE_CHECKING:
         WouldSuspend,
     )
     from lashkit.ingestion import Ingested, ingest, ingest_url
-    from lashkit.reports import ExportReport, ImportReport, VerifyReport
+    from lashkit.lease import LeaseOwnerIdentity
+    from lashkit.manifest import AttachmentIntent, AttachmentManifest, AttachmentManifestEntry, NoopAttachmentManifest
+    from lashkit.reports import ExportReport, ImportReport, ReclaimReport, VerifyReport
+    from lashkit.runtime import RuntimePersistence, SessionCatalog
+    from lashkit.runtime.adapter import PersistenceManifestAdapter
+    from lashkit.runtime.memory import InMemoryCatalog, InMemorySessionStore
+    from lashkit.runtime.sqlite import SqliteCatalog
+    from lashkit.scoped import SessionScopedAttachmentStore
+    from lashkit.session import Session
     from lashkit.stores import AttachmentStore, StagedBlob, SupportsMeta, SupportsStreaming
     from lashkit.stores.file import FileAttachmentStore
     from lashkit.stores.memory import InMemoryAttachmentStore
-    from lashkit.sync import SyncAttachment, SyncAttachmentStore, SyncWorkspace, enable_nested
+    from lashkit.sync import (
+        SyncAttachment,
+        SyncAttachmentManifest,
+        SyncAttachmentStore,
+        SyncRuntimePersistence,
+        SyncSession,
+        SyncWorkspace,
+        enable_nested,
+    )
     from lashkit.sync import open as open  # noqa: A004  (a contract name)
+    from lashkit.turns import History, SessionTree, Turn
     from lashkit.values import (
         AttachmentCreateMeta,
         AttachmentId,
@@ -82,8 +101,11 @@ __all__ = [
     "AttachmentCorrupt",
     "AttachmentCreateMeta",
     "AttachmentId",
+    "AttachmentIntent",
     "AttachmentIoError",
     "AttachmentList",
+    "AttachmentManifest",
+    "AttachmentManifestEntry",
     "AttachmentMeta",
     "AttachmentMetadataDecodeError",
     "AttachmentMissingMeta",
@@ -100,9 +122,12 @@ __all__ = [
     "FileAttachmentStore",
     "ForkedStoreError",
     "HeadRevisionConflict",
+    "History",
     "ImageMediaType",
     "ImportReport",
     "InMemoryAttachmentStore",
+    "InMemoryCatalog",
+    "InMemorySessionStore",
     "IngestError",
     "Ingested",
     "InvalidAttachmentId",
@@ -110,14 +135,26 @@ __all__ = [
     "InvalidTarget",
     "LashkitError",
     "LashkitWarning",
+    "LeaseOwnerIdentity",
     "ManifestRecordFailed",
     "MediaType",
+    "NoopAttachmentManifest",
+    "PersistenceManifestAdapter",
     "PreflightError",
+    "ReclaimReport",
+    "RootsUnknown",
+    "RuntimePersistence",
     "RuntimeTurnCommitConflict",
     "SchemaVersionError",
+    "Session",
     "SessionBindingMismatch",
     "SessionBusy",
+    "SessionCatalog",
     "SessionExecutionLeaseExpired",
+    "SessionNameTaken",
+    "SessionScopedAttachmentStore",
+    "SessionTree",
+    "SqliteCatalog",
     "StagedBlob",
     "StoreBackendError",
     "StoreError",
@@ -126,9 +163,13 @@ __all__ = [
     "SupportsMeta",
     "SupportsStreaming",
     "SyncAttachment",
+    "SyncAttachmentManifest",
     "SyncAttachmentStore",
+    "SyncRuntimePersistence",
+    "SyncSession",
     "SyncWorkspace",
     "SystemClock",
+    "Turn",
     "UnsupportedReadScope",
     "VerifyReport",
     "Workspace",
@@ -145,11 +186,23 @@ _HOMES = {
     "attachment": "Attachment AttachmentList",
     "clock": "Clock SystemClock",
     "ingestion": "Ingested ingest ingest_url",
-    "reports": "ExportReport ImportReport VerifyReport",
+    "lease": "LeaseOwnerIdentity",
+    "manifest": "AttachmentIntent AttachmentManifest AttachmentManifestEntry NoopAttachmentManifest",
+    "reports": "ExportReport ImportReport ReclaimReport VerifyReport",
+    "runtime": "RuntimePersistence SessionCatalog",
+    "runtime.adapter": "PersistenceManifestAdapter",
+    "runtime.memory": "InMemoryCatalog InMemorySessionStore",
+    "runtime.sqlite": "SqliteCatalog",
+    "scoped": "SessionScopedAttachmentStore",
+    "session": "Session",
     "stores": "AttachmentStore StagedBlob SupportsMeta SupportsStreaming",
     "stores.file": "FileAttachmentStore",
     "stores.memory": "InMemoryAttachmentStore",
-    "sync": "SyncAttachment SyncAttachmentStore SyncWorkspace enable_nested open",
+    "sync": (
+        "SyncAttachment SyncAttachmentManifest SyncAttachmentStore SyncRuntimePersistence SyncSession SyncWorkspace "
+        "enable_nested open"
+    ),
+    "turns": "History SessionTree Turn",
     "values": (
         "AttachmentCreateMeta AttachmentId AttachmentMeta AttachmentRef AttachmentStorePersistence DurabilityTier "
         "ImageMediaType MediaType StoredAttachment StoredBlobRef content_id"

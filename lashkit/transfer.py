@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from lashkit.archive import ArchiveReader, ArchiveWriter
@@ -23,10 +23,10 @@ from lashkit.stores.file import FileAttachmentStore
 from lashkit.stores.protocols import AttachmentStore
 from lashkit.values import AttachmentId, AttachmentMeta, StoredBlobRef
 
-__all__ = ["export_all", "import_all", "verify_all"]
+__all__ = ["Source", "export_all", "import_all", "verify_all"]
 
 
-class _Source(Protocol):
+class Source(Protocol):
     """What attachments are copied from."""
 
     def list(self) -> AsyncIterator[StoredBlobRef]: ...
@@ -36,8 +36,10 @@ class _Source(Protocol):
     def open(self, attachment_id: AttachmentId) -> AsyncIterator[bytes]: ...
 
 
-async def verify_all(store: AttachmentStore, *, progress: bool | None) -> VerifyReport:
-    """See `Workspace.verify`."""
+async def verify_all(
+    store: AttachmentStore, held: Sequence[AttachmentId] = (), *, progress: bool | None
+) -> VerifyReport:
+    """See `Workspace.verify`. `held` are the ids that somebody holds: their bytes must be there."""
     blobs = [blob async for blob in store.list()]
     corrupt, unreadable, undescribed = [], [], []
     byte_len = 0
@@ -60,24 +62,25 @@ async def verify_all(store: AttachmentStore, *, progress: bool | None) -> Verify
         corrupt_ids=tuple(corrupt),
         unreadable_ids=tuple(unreadable),
         metadata_ids=tuple(undescribed),
+        missing_ids=tuple(sorted(set(held) - {blob.id for blob in blobs})),
     )
 
 
-async def export_all(store: AttachmentStore, path: str, *, runner: Runner, progress: bool | None) -> ExportReport:
+async def export_all(source: Source, path: str, *, runner: Runner, progress: bool | None) -> ExportReport:
     """See `Workspace.export`."""
-    blobs = sorted([blob async for blob in store.list()], key=lambda blob: blob.id)
+    blobs = sorted([blob async for blob in source.list()], key=lambda blob: blob.id)
     byte_len = sum(blob.byte_len for blob in blobs)
     with Progress(progress, "exporting", total=byte_len, in_bytes=True) as bar:
         if path.lower().endswith(".zip"):
             async with ArchiveWriter(path, runner=runner) as archive:
                 for blob in blobs:
-                    await archive.add(await meta_of(store, blob.id), chunks_of(store, blob.id))
+                    await archive.add(await source.meta(blob.id), source.open(blob.id))
                     bar.advance(blob.byte_len)
         else:
             folder = FileAttachmentStore(path, runner=runner)
             for blob in blobs:
-                meta = await meta_of(store, blob.id)
-                await put_chunks(folder, chunks_of(store, blob.id), meta.facts())
+                meta = await source.meta(blob.id)
+                await put_chunks(folder, source.open(blob.id), meta.facts())
                 bar.advance(blob.byte_len)
     return ExportReport(path=path, attachment_count=len(blobs), byte_len=byte_len)
 
@@ -90,7 +93,7 @@ async def import_all(store: AttachmentStore, path: str, *, runner: Runner, progr
         return await _import_from(store, archive, path, progress)
 
 
-async def _import_from(store: AttachmentStore, source: _Source, path: str, progress: bool | None) -> ImportReport:
+async def _import_from(store: AttachmentStore, source: Source, path: str, progress: bool | None) -> ImportReport:
     metas = [await source.meta(blob.id) async for blob in source.list()]
     total = sum(meta.byte_len for meta in metas)
     with Progress(progress, "verifying", total=total, in_bytes=True) as bar:

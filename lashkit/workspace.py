@@ -10,50 +10,56 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import itertools
 import os
-import warnings
-from builtins import list as _list
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeGuard, TypeVar
 
 from lashkit.attachment import Attachment, AttachmentLike, AttachmentList, HasRef
+from lashkit.clock import Clock, SystemClock
 from lashkit.errors import (
     AmbiguousAttachmentId,
-    AttachmentCorrupt,
-    AttachmentMetadataDecodeError,
-    AttachmentMissingMeta,
     AttachmentNotFound,
     IngestError,
     InvalidAttachmentId,
     InvalidTarget,
-    LashkitWarning,
+    SessionNameTaken,
+    StoreError,
 )
+from lashkit.holdings import Holdings
+from lashkit.manifest import AttachmentManifestEntry, AttachmentOwner
 from lashkit.opening import Opening
+from lashkit.pairing import WORKSPACE, pair
+from lashkit.process import ProcessIdentity
 from lashkit.progress import Progress
 from lashkit.runner import Runner, default_runner
-from lashkit.stores.access import chunks_of, meta_of, put_chunks
+from lashkit.runtime.memory import InMemoryCatalog
+from lashkit.runtime.mounts import require_local
+from lashkit.runtime.protocols import SessionCatalog
+from lashkit.runtime.sqlite import SqliteCatalog
+from lashkit.scoped import SessionScopedAttachmentStore
+from lashkit.stores.access import chunks_of, put_chunks
 from lashkit.stores.file import FileAttachmentStore
-from lashkit.stores.protocols import (
-    AttachmentStore,
-    SyncMode,
-    sync_mode_of,
-)
-from lashkit.targets import store_for
+from lashkit.stores.protocols import AttachmentStore, SyncMode, sync_mode_of
+from lashkit.targets import CATALOG_FILE, parts_for
 from lashkit.values import (
+    AttachmentCreateMeta,
     AttachmentId,
     AttachmentRef,
     AttachmentStorePersistence,
-    MediaType,
     StoredAttachment,
-    StoredBlobRef,
 )
 
 if TYPE_CHECKING:
     from lashkit.ingestion import Ingested
-    from lashkit.reports import ExportReport, ImportReport, VerifyReport
+    from lashkit.reports import ExportReport, ImportReport, ReclaimReport, VerifyReport
+    from lashkit.runtime.records import SessionMeta
+    from lashkit.session import Session
     from lashkit.sync.facades import SyncWorkspace
+    from lashkit.turns import SessionList
 
 __all__ = ["Workspace"]
 
@@ -63,6 +69,7 @@ _WHOLE_BYTE_LEN = 1024 * 1024
 
 P = ParamSpec("P")
 T = TypeVar("T")
+S = TypeVar("S", bound=HasRef)
 
 
 def _one_hop(
@@ -83,11 +90,21 @@ class Workspace:
 
     Args:
         store: where the bytes live. `Workspace.open` makes one from a target.
+        catalog: where sessions and rows live; by default a new one in memory, which adopts what the store holds.
         target: what was opened, for people.
+        clock: where the times of intents and turns come from.
         runner: where blocking work goes.
     """
 
-    def __init__(self, store: AttachmentStore, *, target: str = "", runner: Runner = default_runner) -> None:
+    def __init__(
+        self,
+        store: AttachmentStore,
+        catalog: SessionCatalog | None = None,
+        *,
+        target: str = "",
+        clock: Clock | None = None,
+        runner: Runner = default_runner,
+    ) -> None:
         given: object = store
         if not isinstance(given, AttachmentStore):
             kind = type(given).__name__
@@ -95,20 +112,31 @@ class Workspace:
                 target or kind, f"a {kind} is no store; Workspace.open(...) or lashkit.open(...) takes targets"
             )
         self._store = store
+        self._clock = clock or SystemClock()
+        self._catalog: SessionCatalog = catalog if catalog is not None else InMemoryCatalog(clock=self._clock)
         self._target = target
         self._runner = runner
+        self._paired_with: str | None = None
 
     @classmethod
-    def open(cls, target: str | os.PathLike[str]) -> Opening[Workspace]:
+    def open(
+        cls, target: str | os.PathLike[str], *, catalog: str | os.PathLike[str] | None = None
+    ) -> Opening[Workspace]:
         """Open a directory, `memory://` (fresh), or `memory://name` (shared in this process).
 
         Opening one target several times, in one process or in several, is normal. A directory is made by the first put.
 
+        Args:
+            target: where the bytes live.
+            catalog: the file that knows who holds what; by default `lashkit.db` in the directory. It must lie on a
+                local disk: name one for a directory on a network file system.
+
         Raises:
             InvalidTarget: the target is of no known kind, or is a file.
+            StoreBackendError: the catalog would lie on a network file system.
         """
-        text, store = store_for(target)
-        workspace = cls(store, target=text)
+        text, store, opened_catalog = parts_for(target, catalog)
+        workspace = cls(store, opened_catalog, target=text)
         return Opening(workspace, workspace._start)
 
     async def _start(self) -> Workspace:
@@ -121,10 +149,26 @@ class Workspace:
             taken = await self._runner.run(_is_no_directory, self._store.root)
             if taken:
                 raise InvalidTarget(self._store.root, "it is not a directory; put the file into a workspace instead")
+        if isinstance(self._catalog, SqliteCatalog):
+            await self._runner.run(require_local, self._catalog.path)
         return self
 
+    async def _known(self, *, to_write: bool = False) -> bool:
+        """Whether there is anything to ask. Store and catalog are made, and know each other, by the first write."""
+        if isinstance(self._store, FileAttachmentStore):
+            there = await self._runner.run(_has_attachments, self._store.root)
+            if not there and self._paired_with is not None:
+                # Somebody removed the directory under us, as people do in notebooks: begin anew.
+                self._catalog, self._paired_with = parts_for(self._store.root, self._catalog_path)[2], None
+            if not there and not to_write:
+                return False
+        if self._paired_with is None:
+            self._paired_with = await pair(self._store, self._catalog, runner=self._runner)
+        return True
+
     async def close(self) -> None:
-        """Give back what the workspace holds. What it acknowledged is durable already; closing twice is fine."""
+        """Give the database back; a later call opens it again. What was acknowledged is durable already."""
+        await self._catalog.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -140,8 +184,8 @@ class Workspace:
     def __reduce__(self) -> tuple[Any, ...]:
         # What was opened is opened again; what only lives here, such as a store in memory, says so when it is pickled.
         if self._target and self.persistence is AttachmentStorePersistence.DURABLE:
-            return _opened_again, (type(self), self._target)
-        return type(self), (self._store,)
+            return _opened_again, (type(self), self._target, self._catalog_path)
+        return type(self), (self._store, self._catalog)
 
     def __copy__(self) -> Self:
         return self
@@ -155,9 +199,32 @@ class Workspace:
         return self._target or repr(self._store)
 
     @property
+    def _catalog_path(self) -> str | None:
+        return self._catalog.path if isinstance(self._catalog, SqliteCatalog) else None
+
+    @property
+    def _holdings(self) -> Holdings:
+        return Holdings(self._store, self._catalog)
+
+    @property
     def store(self) -> AttachmentStore:
         """The store beneath."""
         return self._store
+
+    @property
+    def catalog(self) -> SessionCatalog:
+        """The catalog beneath: sessions, and who holds what."""
+        return self._catalog
+
+    @property
+    def clock(self) -> Clock:
+        """Where the times of intents and turns come from."""
+        return self._clock
+
+    @property
+    def runner(self) -> Runner:
+        """Where blocking work goes."""
+        return self._runner
 
     @property
     def persistence(self) -> AttachmentStorePersistence:
@@ -167,7 +234,7 @@ class Workspace:
     @property
     def sync_mode(self) -> SyncMode:
         """How sync code may drive this workspace: as its store."""
-        return sync_mode_of(self._store)
+        return sync_mode_of(self._store, self._catalog)
 
     @property
     def sync(self) -> SyncWorkspace:
@@ -196,11 +263,10 @@ class Workspace:
             IngestError: the source cannot become an attachment; nothing was stored.
             AttachmentIoError: the store's medium refused.
         """
-        if _is_attachment(source):
-            if media_type is None:
-                return await self._put_attachment(source, label=label)
-            source = replace(await self._read_of(source), meta=source.ref.meta())
-        return await self._store_ingested(await self._look_at(source, label, media_type, trust_media_type))
+        scoped = await self._own_store()
+        ref = await self.store_through(scoped, source, label=label, media_type=media_type, trust=trust_media_type)
+        await self._catalog.commit_refs(WORKSPACE, (ref.id,))
+        return Attachment(ref, self)
 
     @_one_hop
     async def put_many(self, sources: Iterable[object], *, progress: bool | None = None) -> AttachmentList[Attachment]:
@@ -218,27 +284,77 @@ class Workspace:
             IngestError: one of the sources cannot become an attachment; nothing was stored.
             AttachmentIoError: the store's medium refused; earlier sources are stored.
         """
-        from lashkit.ingestion import Ingested
 
         if isinstance(sources, str | bytes | os.PathLike) or not isinstance(sources, Iterable):
             kind = type(sources).__name__
             raise IngestError(f"put_many takes several sources, not one {kind}; use put, or give a list")
-        looked_at: _list[Ingested | HasRef] = []
+        looked_at: list[Ingested | HasRef] = []
         for index, source in enumerate(sources):
             try:
                 looked_at.append(source if _is_attachment(source) else await self._look_at(source))
             except IngestError as exc:
                 exc.add_note(f"It is source number {index} of put_many, counted from 0; nothing was stored.")
                 raise
+        scoped = await self._own_store()
         stored: AttachmentList[Attachment] = AttachmentList()
         with Progress(progress, "putting", total=len(looked_at)) as bar:
             for item in looked_at:
-                if isinstance(item, Ingested):
-                    stored.append(await self._store_ingested(item))
-                else:
-                    stored.append(await self._put_attachment(item))
+                ref = await self.store_through(scoped, item)
+                await self._catalog.commit_refs(WORKSPACE, (ref.id,))
+                stored.append(Attachment(ref, self))
                 bar.advance()
         return stored
+
+    async def _own_store(self) -> SessionScopedAttachmentStore:
+        """The store as the workspace itself sees it: what is put outside a session."""
+        await self._known(to_write=True)
+        owner = AttachmentOwner(kind="process", owner_id=WORKSPACE, process=ProcessIdentity.current())
+        return SessionScopedAttachmentStore(
+            self._store, self._catalog, WORKSPACE, clock=self._clock, owner=owner, runner=self._runner
+        )
+
+    async def store_through(
+        self,
+        scoped: SessionScopedAttachmentStore,
+        source: object,
+        *,
+        label: str | None = None,
+        media_type: str | None = None,
+        trust: bool = False,
+    ) -> AttachmentRef:
+        """Make `source` an attachment of whoever `scoped` is for: an uncommitted row, and bytes where they are new.
+
+        A bare ref names only what `scoped` holds already (for the workspace itself: what anybody holds). Sessions call
+        this; users call `put`.
+        """
+        if _is_attachment(source):
+            owner = self._owner_of(source)
+            if media_type is None and (owner is None or owner._store is self._store):
+                return await self._hold(scoped, source.ref, label=label, is_bare=owner is None)
+            if media_type is None:
+                stored = await self._read_of(source)
+                return await scoped.put(stored.bytes, self._facts(source.ref, label))
+            source = replace(await self._read_of(source), meta=source.ref.meta())
+        ingested = await self._look_at(source, label, media_type, trust)
+        if ingested.byte_len is not None and ingested.byte_len <= _WHOLE_BYTE_LEN:
+            return await scoped.put(await self._runner.run(ingested.read), ingested.meta)
+        inline = self.sync_mode == "inline"  # then this runs in a worker already; another store runs on a loop
+        return await put_chunks(scoped, ingested.chunks() if inline else self._read(ingested), ingested.meta)
+
+    async def _hold(
+        self, scoped: SessionScopedAttachmentStore, ref: AttachmentRef, *, label: str | None, is_bare: bool
+    ) -> AttachmentRef:
+        if is_bare and scoped.session_id == WORKSPACE:
+            ref = (await self._entry(ref.id)).ref
+        elif is_bare:
+            ref = (await scoped.meta(ref.id)).as_ref()
+        return await scoped.hold(self._facts(ref, label).describe(ref.id, ref.byte_len).as_ref())
+
+    def _facts(self, ref: AttachmentRef, label: str | None) -> AttachmentCreateMeta:
+        from lashkit.ingestion.sources import check_label
+
+        check_label(label)
+        return ref.facts() if label is None else replace(ref.facts(), label=label)
 
     async def _look_at(
         self, source: object, label: str | None = None, media_type: str | None = None, trust: bool = False
@@ -246,38 +362,18 @@ class Workspace:
         look = functools.partial(_ingest(), label=label, media_type=media_type, trust_media_type=trust)
         return await self._runner.run(look, source)
 
-    async def _store_ingested(self, ingested: Ingested) -> Attachment:
-        small = ingested.byte_len is not None and ingested.byte_len <= _WHOLE_BYTE_LEN
-        if small:
-            ref = await self._store.put(await self._runner.run(ingested.read), ingested.meta)
-        else:
-            inline = self.sync_mode == "inline"  # then this runs in a worker already; another store runs on a loop
-            ref = await put_chunks(self._store, ingested.chunks() if inline else self._read(ingested), ingested.meta)
-        return Attachment(ref, self)
-
     async def _read(self, ingested: Ingested) -> AsyncIterator[bytes]:
         chunks = ingested.chunks()
         while chunk := await self._runner.run(next, chunks, b""):
             yield chunk
 
-    async def _put_attachment(self, source: HasRef, *, label: str | None = None) -> Attachment:
-        from lashkit.ingestion.sources import check_label
-
-        check_label(label)
-        ref = source.ref
-        meta = ref.facts() if label is None else replace(ref.facts(), label=label)
-        if self._owner_of(source)._store is self._store:
-            byte_len = (await self._store.head(ref.id)).byte_len
-            return Attachment(meta.describe(ref.id, byte_len).as_ref(), self)
-        stored = await self._read_of(source)
-        return Attachment(await self._store.put(stored.bytes, meta), self)
-
-    def _owner_of(self, source: HasRef) -> Workspace:
-        owner: Workspace = getattr(getattr(source, "aio", source), "_workspace", self)
+    def _owner_of(self, source: HasRef) -> Workspace | None:
+        """The workspace that `source` knows; `None` for a bare ref."""
+        owner: Workspace | None = getattr(getattr(source, "aio", source), "_workspace", None)
         return owner
 
     async def _read_of(self, source: HasRef) -> StoredAttachment:
-        owner = self._owner_of(source)
+        owner = self._owner_of(source) or self
         # Another workspace's store may need a loop where this one needs none.
         suspends = self.sync_mode == "inline" and owner.sync_mode != "inline"
         return owner.sync.get(source.ref) if suspends else await owner.get(source.ref)
@@ -294,7 +390,8 @@ class Workspace:
             AttachmentCorrupt: the stored bytes are not those of the id.
             AttachmentMissingMeta, AttachmentMetadataDecodeError, AttachmentIoError: as `AttachmentStore.get`.
         """
-        return await self._store.get(await self._resolve(which))
+        row = await self._entry(await self._resolve(which))
+        return await self._holdings.get(row.attachment_id)
 
     @_one_hop
     async def find(self, which: AttachmentLike) -> Attachment:
@@ -304,7 +401,7 @@ class Workspace:
             AttachmentNotFound, AmbiguousAttachmentId, InvalidAttachmentId: `which` names none, or several.
             AttachmentMissingMeta, AttachmentMetadataDecodeError, AttachmentIoError: as `AttachmentStore.get`.
         """
-        return Attachment((await meta_of(self._store, await self._resolve(which))).as_ref(), self)
+        return Attachment((await self._entry(await self._resolve(which))).ref, self)
 
     async def open_stream(self, which: AttachmentLike) -> AsyncIterator[bytes]:
         """The bytes of an attachment in chunks of 256 KiB at most, in flat memory whatever its size.
@@ -315,7 +412,8 @@ class Workspace:
             AttachmentNotFound, AmbiguousAttachmentId, InvalidAttachmentId: `which` names none, or several.
             AttachmentCorrupt, AttachmentIoError: as `SupportsStreaming.open`.
         """
-        async for chunk in chunks_of(self._store, await self._resolve(which)):
+        row = await self._entry(await self._resolve(which))
+        async for chunk in chunks_of(self._store, row.attachment_id):
             yield chunk
 
     @_one_hop
@@ -344,43 +442,29 @@ class Workspace:
         Raises:
             AttachmentIoError: the store's medium refused.
         """
-        kind = f"{media_type}/*" if media_type and "/" not in media_type and "*" not in media_type else media_type
-        blobs = [
-            blob
-            async for blob in self._store.list()
-            if blob.byte_len >= (min_byte_len or 0) and (max_byte_len is None or blob.byte_len <= max_byte_len)
-        ]
-        # Of two that came within one millisecond, the one that the store lists later is the newer.
-        blobs.reverse()
-        blobs.sort(key=lambda blob: blob.last_modified_epoch_ms, reverse=True)
-        found: AttachmentList[Attachment] = AttachmentList()
-        for blob in blobs:
-            if limit is not None and len(found) >= limit:
-                break
-            ref = await self._listed_ref(blob)
-            if ref is not None and _matches(ref.media_type, kind) and _matches(ref.label or "", label):
-                found.append(Attachment(ref, self))
-        return found
-
-    async def _listed_ref(self, blob: StoredBlobRef) -> AttachmentRef | None:
-        """The ref of a listed blob; a plain one where its metadata is gone, `None` where itself is gone by now."""
-        try:
-            return (await meta_of(self._store, blob.id)).as_ref()
-        except AttachmentNotFound:
-            return None
-        except (AttachmentMissingMeta, AttachmentMetadataDecodeError, AttachmentCorrupt) as exc:
-            warnings.warn(str(exc), LashkitWarning, stacklevel=2)
-            return AttachmentRef(id=blob.id, media_type=MediaType("application/octet-stream"), byte_len=blob.byte_len)
+        if not await self._known():
+            return AttachmentList()
+        found = selected(
+            (Attachment(row.ref, self) for row in await self._holdings.rows()),
+            media_type=media_type,
+            label=label,
+            min_byte_len=min_byte_len,
+            max_byte_len=max_byte_len,
+        )
+        return AttachmentList(itertools.islice(found, limit))
 
     @_one_hop
     async def delete(self, which: AttachmentLike) -> None:
-        """Remove an attachment. Removing what is not there is fine, but a prefix must name something.
+        """Drop what the workspace itself holds; sessions keep what they hold. Dropping what is not held is fine, but a
+        prefix must name something. Bytes that nobody holds any more go at the next `reclaim`.
 
         Raises:
             AttachmentNotFound, AmbiguousAttachmentId, InvalidAttachmentId: a prefix that names none, or several.
-            AttachmentIoError: the store's medium refused.
+            StoreBackendError: the catalog failed.
         """
-        await self._store.delete(await self._resolve(which))
+        attachment_id = await self._resolve(which)
+        if await self._known():
+            await self._catalog.forget(WORKSPACE, attachment_id)
 
     @_one_hop
     async def verify(self, *, progress: bool | None = None) -> VerifyReport:
@@ -394,7 +478,8 @@ class Workspace:
         """
         from lashkit.transfer import verify_all
 
-        return await verify_all(self._store, progress=progress)
+        rows = await self._holdings.rows() if await self._known() else []
+        return await verify_all(self._store, [row.attachment_id for row in rows], progress=progress)
 
     @_one_hop
     async def export(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> ExportReport:
@@ -414,7 +499,7 @@ class Workspace:
 
         if not isinstance(path, str | os.PathLike) or not (name := os.fspath(path)) or not isinstance(name, str):
             raise InvalidTarget(path, "an export goes to the name of a .zip file, or of a folder")
-        return await export_all(self._store, name, runner=self._runner, progress=progress)
+        return await export_all(self._holdings, name, runner=self._runner, progress=progress)
 
     @_one_hop
     async def import_(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> ImportReport:
@@ -429,23 +514,186 @@ class Workspace:
         """
         from lashkit.transfer import import_all
 
-        return await import_all(self._store, os.fspath(path), runner=self._runner, progress=progress)
+        scoped = await self._own_store()
+        report = await import_all(scoped, os.fspath(path), runner=self._runner, progress=progress)
+        await self._catalog.commit_refs(WORKSPACE, scoped.pending_manifest_commit_ids())
+        return report
+
+    @_one_hop
+    async def reclaim(
+        self,
+        *,
+        grace: float = 24 * 3600,
+        dry_run: bool = False,
+        sweep_unrooted: bool = False,
+        progress: bool | None = None,
+    ) -> ReclaimReport:
+        """Delete the bytes that nobody holds any more. What was put and not deleted since is always held.
+
+        Args:
+            grace: leave alone what is younger than this many seconds.
+            dry_run: change nothing, and say what would go.
+            sweep_unrooted: sweep even where nobody holds anything at all, which deletes everything.
+            progress: show a bar; by default only if it takes longer than a second.
+
+        Raises:
+            RootsUnknown: the catalog cannot see who holds what; nothing was deleted.
+            AttachmentIoError, StoreBackendError: a medium refused.
+        """
+        from lashkit.reclaim import reclaim_unreferenced_attachments
+        from lashkit.reports import ReclaimReport
+
+        if not await self._known():
+            return ReclaimReport(dry_run=dry_run, kept_count=0, kept_byte_len=0)
+        # Asked again: another catalog may have taken the store over meanwhile.
+        self._paired_with = await pair(self._store, self._catalog, runner=self._runner)
+        return await reclaim_unreferenced_attachments(
+            self._catalog,
+            self._store,
+            grace_ms=round(grace * 1000),
+            dry_run=dry_run,
+            sweep_unrooted=sweep_unrooted,
+            expected_catalog_uuid=self._paired_with,
+            progress=progress,
+            clock=self._clock,
+            runner=self._runner,
+        )
+
+    def session(self, name: str, *, read_only: bool = False, wait: float = 0, steal: bool = False) -> Opening[Session]:
+        """Open a session by its name; writing to a new name makes it. Opening it again in this process gives the same.
+
+        Args:
+            name: how people call it; it does not begin with `@`.
+            read_only: only look: somebody else may be writing.
+            wait: how many seconds to wait for a writer in another process.
+            steal: take the session from a writer that is gone for good, and cannot be proven dead from here.
+
+        Raises:
+            SessionBusy: another process writes the session and is not proven dead.
+            StoreError: the name cannot be one, or there is no such session to look at.
+            StoreBackendError: the catalog failed.
+        """
+
+        async def start() -> Session:
+            return await self._open_session(name, read_only=read_only, wait=wait, steal=steal)
+
+        return Opening(self, start)
+
+    @_one_hop
+    async def _open_session(self, name: str, *, read_only: bool, wait: float, steal: bool) -> Session:
+        from lashkit.session import open_session
+
+        _check_name(name)
+        if read_only and all(meta.name != name for meta in await self._known_sessions()):
+            raise StoreError(f"there is no session {name!r} to look at; sessions() lists them")
+        await self._known(to_write=True)
+        while True:
+            session_id = await self._session_id(name)
+            try:
+                return await open_session(self, session_id, name, read_only=read_only, wait=wait, steal=steal)
+            except SessionNameTaken:  # somebody made it between our look and our write: that is the one
+                continue
+
+    @_one_hop
+    async def sessions(self) -> SessionList:
+        """The sessions of this workspace, newest first. It shows itself.
+
+        Raises:
+            StoreBackendError: the catalog failed.
+        """
+        from lashkit.turns import SessionList
+
+        return SessionList(await self._known_sessions())
+
+    async def _known_sessions(self) -> Sequence[SessionMeta]:
+        return await self._catalog.sessions() if await self._known() else ()
+
+    async def _session_id(self, name: str) -> str:
+        """The id of the session of that name; for a new one, an id that no other session has."""
+        sessions = await self._known_sessions()
+        by_name = next((meta.session_id for meta in sessions if meta.name == name), None)
+        taken = any(meta.session_id == name for meta in sessions)
+        return by_name or (f"{name}~{uuid.uuid4().hex[:8]}" if taken else name)
+
+    async def unused_session(self, name: str | None, like: str) -> tuple[str, str]:
+        """The id and the name for a new session: `name`, or by default `like` and a number.
+
+        Raises:
+            StoreError: there is a session of that name, or it cannot be one.
+        """
+        taken = {meta.name for meta in await self._catalog.sessions()}
+        if name is None:
+            name = next(f"{like}-{n}" for n in itertools.count(2) if f"{like}-{n}" not in taken)
+        _check_name(name)
+        if name in taken:
+            raise SessionNameTaken(name)
+        return await self._session_id(name), name
+
+    async def _entry(self, attachment_id: AttachmentId) -> AttachmentManifestEntry:
+        if not await self._known():
+            raise AttachmentNotFound(attachment_id)
+        return await self._holdings.entry(attachment_id)
 
     async def _resolve(self, which: AttachmentLike) -> AttachmentId:
-        if not isinstance(which, str):
-            if _has_ref(which):
-                return which.ref.id
-            raise InvalidAttachmentId(which)
-        if not _PREFIX_LEN <= len(which) < 64:
-            return AttachmentId(which)
-        if not set(which) <= set("0123456789abcdef"):
-            raise InvalidAttachmentId(which)
-        matches = sorted([blob.id async for blob in self._store.list() if blob.id.startswith(which)])
-        if not matches:
-            raise AttachmentNotFound(which)
-        if len(matches) > 1:
-            raise AmbiguousAttachmentId(which, tuple(matches))
-        return matches[0]
+        if isinstance(which, str) and _PREFIX_LEN <= len(which) < 64 and await self._known():
+            return resolve(which, [row.attachment_id for row in await self._holdings.rows()])
+        return resolve(which, ())
+
+
+def resolve(which: AttachmentLike, known: Iterable[AttachmentId]) -> AttachmentId:
+    """The id that `which` names: itself, or the one of `known` that begins with it.
+
+    Raises:
+        AttachmentNotFound, AmbiguousAttachmentId: a prefix that names none of `known`, or several.
+        InvalidAttachmentId: it cannot name any.
+    """
+    if not isinstance(which, str):
+        if _has_ref(which):
+            return which.ref.id
+        raise InvalidAttachmentId(which)
+    if not _PREFIX_LEN <= len(which) < 64:
+        return AttachmentId(which)
+    if not set(which) <= set("0123456789abcdef"):
+        raise InvalidAttachmentId(which)
+    matches = sorted({attachment_id for attachment_id in known if attachment_id.startswith(which)})
+    if not matches:
+        raise AttachmentNotFound(which)
+    if len(matches) > 1:
+        raise AmbiguousAttachmentId(which, tuple(matches))
+    return matches[0]
+
+
+def selected(
+    attachments: Iterable[S],
+    *,
+    media_type: str | None = None,
+    label: str | None = None,
+    min_byte_len: int | None = None,
+    max_byte_len: int | None = None,
+) -> Iterator[S]:
+    """Those of `attachments` that `Workspace.list` is asked for, in their order."""
+    kind = f"{media_type}/*" if media_type and "/" not in media_type and "*" not in media_type else media_type
+    for attachment in attachments:
+        ref = attachment.ref
+        if (
+            ref.byte_len >= (min_byte_len or 0)
+            and (max_byte_len is None or ref.byte_len <= max_byte_len)
+            and _matches(ref.media_type, kind)
+            and _matches(ref.label or "", label)
+        ):
+            yield attachment
+
+
+def _check_name(name: object) -> None:
+    """Refuse what cannot be a session's name.
+
+    Raises:
+        StoreError: it is no text, empty, longer than 200 characters, begins with `@`, or has control characters.
+    """
+    if not isinstance(name, str) or not name.strip() or len(name) > 200 or not name.isprintable():
+        raise StoreError("a session's name is 1 to 200 printable characters")
+    if name.startswith("@"):
+        raise StoreError("names that begin with @ are lashkit's own; choose another name for the session")
 
 
 def _is_attachment(source: object) -> TypeGuard[HasRef]:
@@ -466,8 +714,14 @@ def _ingest() -> Callable[..., Ingested]:
     return ingest
 
 
-def _opened_again(cls: type[Workspace], target: str) -> Workspace:
-    return cls(store_for(target)[1], target=target)
+def _opened_again(cls: type[Workspace], target: str, catalog_path: str | None) -> Workspace:
+    _, store, catalog = parts_for(target, catalog_path)
+    return cls(store, catalog, target=target)
+
+
+def _has_attachments(root: str) -> bool:
+    """Whether a workspace, or a store of lashkit's or lash's, is in the directory."""
+    return any(os.path.lexists(os.path.join(root, name)) for name in (CATALOG_FILE, "sha256"))
 
 
 def _is_no_directory(path: str) -> bool:

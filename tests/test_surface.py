@@ -14,15 +14,20 @@ import lashkit
 
 PUBLIC = """
     AmbiguousAttachmentId Attachment AttachmentBackendError AttachmentBeingDeleted AttachmentCorrupt
-    AttachmentCreateMeta AttachmentId AttachmentIoError AttachmentList AttachmentMeta AttachmentMetadataDecodeError
-    AttachmentMissingMeta AttachmentNotFound AttachmentRef AttachmentStore AttachmentStoreError
-    AttachmentStorePersistence BridgeError Clock DecodeError DurabilityTier ExportReport FileAttachmentStore
-    ForkedStoreError HeadRevisionConflict ImageMediaType ImportReport InMemoryAttachmentStore IngestError Ingested
-    InvalidAttachmentId InvalidMediaType InvalidTarget LashkitError LashkitWarning ManifestRecordFailed MediaType
-    PreflightError RuntimeTurnCommitConflict SchemaVersionError SessionBindingMismatch SessionBusy
-    SessionExecutionLeaseExpired StagedBlob StoreBackendError StoreError StoredAttachment StoredBlobRef SupportsMeta
-    SupportsStreaming SyncAttachment SyncAttachmentStore SyncWorkspace SystemClock UnsupportedReadScope VerifyReport
-    Workspace WouldDeadlock WouldSuspend __version__ content_id enable_nested ingest ingest_url
+    AttachmentCreateMeta AttachmentId AttachmentIntent AttachmentIoError AttachmentList AttachmentManifest
+    AttachmentManifestEntry AttachmentMeta AttachmentMetadataDecodeError AttachmentMissingMeta AttachmentNotFound
+    AttachmentRef AttachmentStore AttachmentStoreError AttachmentStorePersistence BridgeError Clock DecodeError
+    DurabilityTier ExportReport FileAttachmentStore ForkedStoreError HeadRevisionConflict History ImageMediaType
+    ImportReport InMemoryAttachmentStore InMemoryCatalog InMemorySessionStore IngestError Ingested
+    InvalidAttachmentId InvalidMediaType InvalidTarget LashkitError LashkitWarning LeaseOwnerIdentity
+    ManifestRecordFailed MediaType NoopAttachmentManifest PersistenceManifestAdapter PreflightError ReclaimReport
+    RootsUnknown RuntimePersistence RuntimeTurnCommitConflict SchemaVersionError Session SessionBindingMismatch
+    SessionBusy SessionCatalog SessionExecutionLeaseExpired SessionNameTaken SessionScopedAttachmentStore
+    SessionTree SqliteCatalog
+    StagedBlob StoreBackendError StoreError StoredAttachment StoredBlobRef SupportsMeta SupportsStreaming
+    SyncAttachment SyncAttachmentManifest SyncAttachmentStore SyncRuntimePersistence SyncSession SyncWorkspace
+    SystemClock Turn UnsupportedReadScope VerifyReport Workspace WouldDeadlock WouldSuspend __version__ content_id
+    enable_nested ingest ingest_url
 """
 
 MODULES = [module.name for module in pkgutil.walk_packages(lashkit.__path__, "lashkit.")]

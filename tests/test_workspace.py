@@ -30,7 +30,6 @@ from lashkit import (
     IngestError,
     InvalidAttachmentId,
     InvalidTarget,
-    LashkitWarning,
     StoredAttachment,
     StoredBlobRef,
     SyncAttachment,
@@ -219,8 +218,9 @@ def test_what_cannot_be_ingested_changes_nothing(ws: SyncWorkspace, tmp_path: Pa
 def test_an_attachment_of_the_workspace_can_be_put_again_under_another_label(ws: SyncWorkspace) -> None:
     cat = ws.put(png(), label="cat")
     for source in (cat, cat.ref, cat.aio):
-        assert ws.put(source) == cat
         assert ws.put(source, label="dog").label == "dog"
+        assert ws.list()[0].label == "dog", "the row tells, and a repeated put updates it"
+        assert ws.put(source).id == cat.id
     assert ws.put(ws.get(cat)).id == cat.id
     with pytest.raises(AttachmentNotFound):
         ws.put(AttachmentRef(id=content_id(b"other"), media_type=cat.media_type, byte_len=5))
@@ -271,11 +271,8 @@ def test_progress_is_shown_where_it_is_asked_for(capsys: pytest.CaptureFixture[s
     assert "0/2" in shown
 
 
-def test_list_is_newest_first_and_filters(tmp_path: Path) -> None:
-    ws = lashkit.open(tmp_path)
+def test_list_is_newest_first_and_filters(ws: SyncWorkspace) -> None:
     made = [ws.put(data, label=label) for data, label in ((png(), "Cat.png"), (b"text", "notes.txt"), (b"", None))]
-    for age, item in enumerate(reversed(made)):
-        os.utime(blob_path(tmp_path, item.id), (1_000_000 - age, 1_000_000 - age))
     newest_first = [made[2], made[1], made[0]]
     assert ws.list() == newest_first
     assert ws.list(media_type="IMAGE/*") == [made[0]]
@@ -302,6 +299,29 @@ def test_a_prefix_names_one_attachment_or_says_why_not(ws: SyncWorkspace) -> Non
         ws.get("0" * 12 if not cat.id.startswith("0" * 12) else "1" * 12)
     with pytest.raises(AttachmentNotFound):
         ws.get(content_id(b"other"))
+
+
+def test_deleting_drops_the_workspaces_own_hold_only(ws: SyncWorkspace) -> None:
+    cat, dog = ws.put(png(), label="cat"), ws.put(png(5, 5))
+    with ws.session("s") as s:
+        s.put(cat)
+        ws.delete(cat)
+        ws.delete(dog)
+        assert ws.list() == [cat]
+        with pytest.raises(AttachmentNotFound):
+            ws.get(dog)
+        assert ws.reclaim(grace=0).deleted_ids == (dog.id,)
+        assert s.get(cat).bytes == png()
+
+
+def test_reclaim_spares_the_young_and_what_is_held(ws: SyncWorkspace) -> None:
+    cat, dog = ws.put(png()), ws.put(png(5, 5))
+    ws.delete(dog)
+    assert ws.reclaim().deleted_ids == ()
+    assert ws.reclaim(grace=0, dry_run=True).deleted_ids == (dog.id,)
+    assert ws.reclaim(grace=0).deleted_ids == (dog.id,)
+    assert ws.list() == [cat]
+    assert ws.verify().ok
 
 
 async def test_a_prefix_of_several_ids_is_ambiguous() -> None:
@@ -345,14 +365,13 @@ def test_verify_names_what_is_wrong(tmp_path: Path) -> None:
     assert ws.get(good).bytes == b"good"
 
 
-def test_what_lost_its_metadata_is_still_listed_with_a_warning(tmp_path: Path) -> None:
+def test_what_lost_its_metadata_is_described_by_its_row(tmp_path: Path) -> None:
     ws = lashkit.open(tmp_path)
-    bare = ws.put(png())
+    bare = ws.put(png(), label="cat")
     Path(f"{blob_path(tmp_path, bare.id)}.json").unlink()
-    with pytest.warns(LashkitWarning, match="has no metadata"):
-        listed = ws.list()
-    assert [(item.id, item.media_type) for item in listed] == [(bare.id, "application/octet-stream")]
-    assert ws.put(png(), label="back") == ws.list()[0]
+    for again in (ws, lashkit.open(tmp_path)):
+        assert again.list() == [bare]
+        assert again.get(bare).meta.label == "cat"
 
 
 def test_targets_open_as_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -537,3 +556,20 @@ kept.itself = kept
     )
     assert (done.stdout, done.stderr) == ("put, finalizing: True\n", "")
     assert {item.get().bytes for item in lashkit.open(tmp_path).list()} == {b"first", b"last words"}
+
+
+def test_a_catalog_can_lie_elsewhere(tmp_path: Path) -> None:
+    ws = lashkit.open(tmp_path / "bytes", catalog=tmp_path / "local" / "catalog.db")
+    cat = ws.put(png())
+    assert (tmp_path / "local" / "catalog.db").exists()
+    assert not (tmp_path / "bytes" / "lashkit.db").exists()
+    again = pickle.loads(pickle.dumps(ws))  # noqa: S301
+    assert again.list() == lashkit.open(tmp_path / "bytes", catalog=tmp_path / "local" / "catalog.db").list() == [cat]
+    with pytest.raises(InvalidTarget, match="leave catalog= out"):
+        lashkit.open("memory://", catalog=tmp_path / "x.db")
+
+
+def test_looking_for_what_to_reclaim_makes_nothing(tmp_path: Path) -> None:
+    for dry_run in (True, False):
+        assert lashkit.open(tmp_path / "new").reclaim(dry_run=dry_run).ok
+    assert not (tmp_path / "new").exists()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lashkit.display.cards import blob_card, card, facts_card
-from lashkit.display.lines import bytes_in_words, plain
+from lashkit.display.lines import bytes_in_words, date_of, plain
 from lashkit.values import AttachmentMeta, AttachmentRef, StoredAttachment, StoredBlobRef
 
 __all__ = ["bundle", "mimebundle"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def bundle(
@@ -53,14 +50,6 @@ def mimebundle(
 
 
 def _of_blob(item: StoredBlobRef, include: Container[str] | None, exclude: Container[str] | None) -> dict[str, Any]:
-    changed = _date(item.last_modified_epoch_ms)
+    changed = date_of(item.last_modified_epoch_ms)
     text = f"{bytes_in_words(item.byte_len)}  {changed}  sha256:{item.id[:12]}"
     return bundle(text, lambda: blob_card(item.id, item.byte_len, changed), include=include, exclude=exclude)
-
-
-def _date(epoch_ms: int) -> str:
-    """UTC to the second; the number itself where no calendar reaches."""
-    try:
-        return (_EPOCH + timedelta(milliseconds=epoch_ms)).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except OverflowError:
-        return f"{epoch_ms} ms after 1970"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from lashkit.display.escaping import cut
 from lashkit.values import AttachmentMeta, AttachmentRef
 
-__all__ = ["Facts", "bytes_in_words", "dimensions", "plain"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+__all__ = ["Facts", "bytes_in_words", "date_of", "dimensions", "plain"]
 
 Facts = AttachmentMeta | AttachmentRef
 """What display needs to know of an attachment."""
@@ -45,3 +49,11 @@ def plain(facts: Facts) -> str:
         f"sha256:{facts.id[:12]}",
     ]
     return "  ".join(part for part in parts if part)
+
+
+def date_of(epoch_ms: int) -> str:
+    """UTC to the second; the number itself where no calendar reaches."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=epoch_ms)).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except OverflowError:
+        return f"{epoch_ms} ms after 1970"

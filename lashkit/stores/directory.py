@@ -81,12 +81,14 @@ class StoreDirectory:
 
     Args:
         root: an absolute path; made, with its parents, by the first write.
+        flush_sidecars: whether metadata must outlive a power cut; where a catalog has it too, it need not.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, flush_sidecars: bool = True) -> None:
         self.root = root
         self._shards = os.path.join(root, "sha256")
         self._staging = os.path.join(root, ".staging")
+        self._flushes_sidecars = flush_sidecars
         self._ready = False
         self._counter = itertools.count()
         self._staged: set[StagedBlob] = set()
@@ -214,7 +216,8 @@ class StoreDirectory:
         """The metadata, flushed under a staging name; removed unless it was moved."""
         with self.new_file() as sidecar:
             sidecar.write(wire.dump_sidecar(described))
-            sidecar.flush()
+            if self._flushes_sidecars:
+                sidecar.flush()
             yield sidecar
 
     def new_staging_file(self, held: contextlib.ExitStack) -> NewFile:

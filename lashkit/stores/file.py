@@ -37,6 +37,8 @@ class FileAttachmentStore:
     Args:
         root: a directory; made, with its parents, by the first put.
         runner: where blocking work goes.
+        flush_sidecars: whether metadata must outlive a power cut too. Where a catalog knows it, as in a workspace, the
+            sidecar is a copy, and one flush a put is saved.
 
     Names under `sha256/` that are not the store's own are left alone, and named once in a `LashkitWarning`.
     A copy is the store itself. A pickle carries the root and nothing else: whoever loads it opens the same directory,
@@ -45,8 +47,11 @@ class FileAttachmentStore:
 
     sync_mode: ClassVar[SyncMode] = "inline"
 
-    def __init__(self, root: str | os.PathLike[str], *, runner: Runner = default_runner) -> None:
-        self._directory = StoreDirectory(os.path.abspath(os.path.expanduser(os.fspath(root))))
+    def __init__(
+        self, root: str | os.PathLike[str], *, runner: Runner = default_runner, flush_sidecars: bool = True
+    ) -> None:
+        path = os.path.abspath(os.path.expanduser(os.fspath(root)))
+        self._directory = StoreDirectory(path, flush_sidecars=flush_sidecars)
         self._runner = runner
 
     def __repr__(self) -> str:

@@ -6,14 +6,37 @@ Every method does what its async twin does, without `await`; `.aio` is the async
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from lashkit.attachment import Attachment, AttachmentLike, AttachmentList
+from lashkit.clock import Clock
+from lashkit.lease import (
+    LeaseOwnerIdentity,
+    SessionExecutionLease,
+    SessionExecutionLeaseClaimOutcome,
+    SessionExecutionLeaseFence,
+)
+from lashkit.manifest import AttachmentIntent, AttachmentManifest, AttachmentManifestEntry
+from lashkit.runner import Runner
+from lashkit.runtime.protocols import RuntimePersistence, SessionCatalog
+from lashkit.runtime.records import (
+    GcReport,
+    PersistedSessionRead,
+    RuntimeCommit,
+    RuntimeCommitResult,
+    SessionMeta,
+    SessionNode,
+    SessionReadScope,
+    VacuumReport,
+)
+from lashkit.scoped import SessionScopedAttachmentStore
+from lashkit.session import Session
 from lashkit.stores.protocols import AttachmentStore, StagedBlob, SupportsMeta, SupportsStreaming
 from lashkit.sync.bridge import Bridge
 from lashkit.sync.iterators import SyncIterator
+from lashkit.turns import History, SessionTree, Turn
 from lashkit.values import (
     AttachmentCreateMeta,
     AttachmentId,
@@ -21,6 +44,7 @@ from lashkit.values import (
     AttachmentRef,
     AttachmentStorePersistence,
     BytesLike,
+    DurabilityTier,
     MediaType,
     StoredAttachment,
     StoredBlobRef,
@@ -31,9 +55,17 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from lashkit.display import View
-    from lashkit.reports import ExportReport, ImportReport, VerifyReport
+    from lashkit.reports import ExportReport, ImportReport, ReclaimReport, VerifyReport
+    from lashkit.turns import SessionList
 
-__all__ = ["SyncAttachment", "SyncAttachmentStore", "SyncWorkspace"]
+__all__ = [
+    "SyncAttachment",
+    "SyncAttachmentManifest",
+    "SyncAttachmentStore",
+    "SyncRuntimePersistence",
+    "SyncSession",
+    "SyncWorkspace",
+]
 
 
 class SyncAttachmentStore:
@@ -161,6 +193,266 @@ class SyncAttachmentStore:
         return self._run(cast(SupportsMeta, self._aio).meta, attachment_id)
 
 
+class SyncAttachmentManifest:
+    """Rows of (session, attachment). One session's call never touches another's rows.
+
+    The sync twin of `AttachmentManifest`.
+    """
+
+    __slots__ = ("_aio", "_run")
+
+    def __init__(self, aio: AttachmentManifest) -> None:
+        self._aio = aio
+        self._run = Bridge(aio)
+
+    @property
+    def aio(self) -> AttachmentManifest:
+        """The async object under this facade."""
+        return self._aio
+
+    def __repr__(self) -> str:
+        return f"SyncAttachmentManifest({self._aio!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._aio,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def record_intent(self, intent: AttachmentIntent) -> None:
+        """Write the row, or update the description of the one that is there: a commit stays a commit.
+
+        It is visible to every process when this returns. Where the database has a fence, this is
+        `AttachmentFence.begin_write`: it revokes a condemnation and is refused by an armed delete.
+
+        Raises:
+            AttachmentBeingDeleted: an armed delete runs; try again. Only where there is a fence.
+            SessionExecutionLeaseExpired: the intent's fence is stale; nothing was written.
+            StoreBackendError: the database failed; nothing was written.
+        """
+        self._run(self._aio.record_intent, intent)
+
+    def commit_refs(
+        self,
+        session_id: str,
+        attachment_ids: Sequence[AttachmentId],
+        *,
+        fence: SessionExecutionLeaseFence | None = None,
+    ) -> int:
+        """Make rows commits, durably. Only rows that exist change, and doing it again changes nothing.
+
+        Args:
+            fence: the writer's lease; where given, a stale one commits nothing.
+
+        Returns:
+            How many rows became commits now.
+
+        Raises:
+            SessionExecutionLeaseExpired: the fence is stale; nothing was written.
+            StoreBackendError: the database failed; nothing was written.
+        """
+        return self._run(self._aio.commit_refs, session_id, attachment_ids, fence=fence)
+
+    def list_uncommitted(self, older_than_epoch_ms: int) -> Sequence[AttachmentManifestEntry]:
+        """Intents recorded before that moment, of every session, oldest first."""
+        return self._run(self._aio.list_uncommitted, older_than_epoch_ms)
+
+    def forget(self, session_id: str, attachment_id: AttachmentId) -> None:
+        """Remove the session's row. The bytes stay until a sweep. Forgetting what is not there is fine."""
+        self._run(self._aio.forget, session_id, attachment_id)
+
+    def holds_ref(self, session_id: str, attachment_id: AttachmentId) -> bool:
+        """Whether the session has a row, committed or not."""
+        return self._run(self._aio.holds_ref, session_id, attachment_id)
+
+    def list_all_refs(self) -> Sequence[AttachmentManifestEntry]:
+        """Every row of every session, oldest first."""
+        return self._run(self._aio.list_all_refs)
+
+
+class SyncRuntimePersistence:
+    """Everything durable about one session. A call for another session raises `SessionBindingMismatch`.
+
+    The sync twin of `RuntimePersistence`.
+    """
+
+    __slots__ = ("_aio", "_run")
+
+    def __init__(self, aio: RuntimePersistence) -> None:
+        self._aio = aio
+        self._run = Bridge(aio)
+
+    @property
+    def aio(self) -> RuntimePersistence:
+        """The async object under this facade."""
+        return self._aio
+
+    def __repr__(self) -> str:
+        return f"SyncRuntimePersistence({self._aio!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._aio,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    @property
+    def durability_tier(self) -> DurabilityTier:
+        """Whether commits outlive the process."""
+        return self._aio.durability_tier
+
+    def load_session(self, scope: SessionReadScope) -> PersistedSessionRead | None:
+        """The session at one moment; `None` before its first commit.
+
+        Raises:
+            UnsupportedReadScope: the scope names a leaf that the session does not have.
+            StoreBackendError: the database failed.
+        """
+        return self._run(self._aio.load_session, scope)
+
+    def load_node(self, node_id: str) -> SessionNode | None:
+        """One node, tombstoned or not; `None` where there is none."""
+        return self._run(self._aio.load_node, node_id)
+
+    def commit_runtime_state(self, commit: RuntimeCommit) -> RuntimeCommitResult:
+        """Apply the whole commit durably, or nothing of it.
+
+        Raises:
+            SessionBindingMismatch: the commit, its turn or its meta is for another session.
+            SessionExecutionLeaseExpired: its fence is stale.
+            SessionBusy: it has no fence, and somebody holds the lease who is not proven dead.
+            HeadRevisionConflict: the head moved since it was read.
+            RuntimeTurnCommitConflict: the turn was committed with another content.
+            StoreError: its graph makes no sense (a parent that is missing, an id twice, a leaf that is not there).
+            StoreBackendError: the database failed.
+        """
+        return self._run(self._aio.commit_runtime_state, commit)
+
+    def try_claim_session_execution_lease(
+        self, session_id: str, owner: LeaseOwnerIdentity, lease_ttl_ms: int | None = None
+    ) -> SessionExecutionLeaseClaimOutcome:
+        """Claim a free lease, or one's own again; a released one comes with a higher fencing token.
+
+        A holder that is proven dead still shows as the holder: take over with `reclaim_session_execution_lease`.
+        `lease_ttl_ms` is `None` where leases do not expire.
+        """
+        return self._run(self._aio.try_claim_session_execution_lease, session_id, owner, lease_ttl_ms)
+
+    def reclaim_session_execution_lease(
+        self,
+        session_id: str,
+        owner: LeaseOwnerIdentity,
+        observed_holder: SessionExecutionLeaseFence,
+        lease_ttl_ms: int | None = None,
+    ) -> SessionExecutionLeaseClaimOutcome:
+        """Take the lease over from the holder that was seen, by compare-and-swap on it. The caller must have proof of
+        its death, or mean to steal.
+        """
+        return self._run(self._aio.reclaim_session_execution_lease, session_id, owner, observed_holder, lease_ttl_ms)
+
+    def renew_session_execution_lease(
+        self, fence: SessionExecutionLeaseFence, lease_ttl_ms: int | None = None
+    ) -> SessionExecutionLease:
+        """Extend the lease; late is fine while nobody took it.
+
+        Raises:
+            SessionExecutionLeaseExpired: it was released or taken over.
+        """
+        return self._run(self._aio.renew_session_execution_lease, fence, lease_ttl_ms)
+
+    def release_session_execution_lease(self, fence: SessionExecutionLeaseFence) -> None:
+        """Let the next writer in. Releasing twice is fine; releasing a lease that somebody took over changes nothing.
+
+        Raises:
+            SessionExecutionLeaseExpired: somebody else holds it by now.
+        """
+        self._run(self._aio.release_session_execution_lease, fence)
+
+    def save_session_meta(self, meta: SessionMeta) -> None:
+        """Set name and origin.
+
+        Raises:
+            SessionBindingMismatch: it is another session's.
+        """
+        self._run(self._aio.save_session_meta, meta)
+
+    def load_session_meta(self) -> SessionMeta | None:
+        """Name and origin; `None` before they were saved."""
+        return self._run(self._aio.load_session_meta)
+
+    def tombstone_nodes(self, node_ids: Sequence[str]) -> int:
+        """Mark nodes for removal; the path to the head cannot be marked. Returns how many are marked now that were not.
+
+        Raises:
+            StoreError: a node lies on the path to the head.
+        """
+        return self._run(self._aio.tombstone_nodes, node_ids)
+
+    def vacuum(self) -> VacuumReport:
+        """Remove the tombstoned nodes that no other node needs as its ancestor."""
+        return self._run(self._aio.vacuum)
+
+    def gc_unreachable(self) -> GcReport:
+        """Remove the nodes that no path from the head reaches."""
+        return self._run(self._aio.gc_unreachable)
+
+    def record_intent(self, intent: AttachmentIntent) -> None:
+        """Write the row, or update the description of the one that is there: a commit stays a commit.
+
+        It is visible to every process when this returns. Where the database has a fence, this is
+        `AttachmentFence.begin_write`: it revokes a condemnation and is refused by an armed delete.
+
+        Raises:
+            AttachmentBeingDeleted: an armed delete runs; try again. Only where there is a fence.
+            SessionExecutionLeaseExpired: the intent's fence is stale; nothing was written.
+            StoreBackendError: the database failed; nothing was written.
+        """
+        self._run(cast(AttachmentManifest, self._aio).record_intent, intent)
+
+    def commit_refs(
+        self,
+        session_id: str,
+        attachment_ids: Sequence[AttachmentId],
+        *,
+        fence: SessionExecutionLeaseFence | None = None,
+    ) -> int:
+        """Make rows commits, durably. Only rows that exist change, and doing it again changes nothing.
+
+        Args:
+            fence: the writer's lease; where given, a stale one commits nothing.
+
+        Returns:
+            How many rows became commits now.
+
+        Raises:
+            SessionExecutionLeaseExpired: the fence is stale; nothing was written.
+            StoreBackendError: the database failed; nothing was written.
+        """
+        return self._run(cast(AttachmentManifest, self._aio).commit_refs, session_id, attachment_ids, fence=fence)
+
+    def list_uncommitted(self, older_than_epoch_ms: int) -> Sequence[AttachmentManifestEntry]:
+        """Intents recorded before that moment, of every session, oldest first."""
+        return self._run(cast(AttachmentManifest, self._aio).list_uncommitted, older_than_epoch_ms)
+
+    def forget(self, session_id: str, attachment_id: AttachmentId) -> None:
+        """Remove the session's row. The bytes stay until a sweep. Forgetting what is not there is fine."""
+        self._run(cast(AttachmentManifest, self._aio).forget, session_id, attachment_id)
+
+    def holds_ref(self, session_id: str, attachment_id: AttachmentId) -> bool:
+        """Whether the session has a row, committed or not."""
+        return self._run(cast(AttachmentManifest, self._aio).holds_ref, session_id, attachment_id)
+
+    def list_all_refs(self) -> Sequence[AttachmentManifestEntry]:
+        """Every row of every session, oldest first."""
+        return self._run(cast(AttachmentManifest, self._aio).list_all_refs)
+
+
 class SyncAttachment:
     """An attachment of a workspace. It is equal to its ref, hashes and pickles like it, and goes wherever one goes.
 
@@ -262,6 +554,170 @@ class SyncAttachment:
         return self._aio._repr_mimebundle_(include, exclude)
 
 
+class SyncSession:
+    """A named line of work in a workspace: it holds attachments, and turns that name them.
+
+    Reading needs nothing; writing needs the session's lease, which one process has at a time. Within a process,
+    opening a session again gives the same one, and it is closed when everybody has closed it.
+
+    The sync twin of `Session`.
+    """
+
+    __slots__ = ("_aio", "_run")
+
+    def __init__(self, aio: Session) -> None:
+        self._aio = aio
+        self._run = Bridge(aio)
+
+    @property
+    def aio(self) -> Session:
+        """The async object under this facade."""
+        return self._aio
+
+    def __repr__(self) -> str:
+        return f"Sync{self._aio!r}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._aio,)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return self._aio.name
+
+    @property
+    def session_id(self) -> str:
+        """Its id, which a rename does not change."""
+        return self._aio.session_id
+
+    @property
+    def workspace(self) -> SyncWorkspace:
+        """The workspace that it belongs to."""
+        return SyncWorkspace(self._aio.workspace)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened without the right to write."""
+        return self._aio.read_only
+
+    def close(self) -> None:
+        """Give the session back; the last user of this process gives its lease back too. Closing twice is fine."""
+        self._run(self._aio.close)
+
+    def __enter__(self) -> Self:
+        self._run(self._aio.__aenter__)
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._run(self._aio.__aexit__, exc_type, exc, tb)
+
+    def put(
+        self, source: object, *, label: str | None = None, media_type: str | None = None, trust_media_type: bool = False
+    ) -> SyncAttachment:
+        """Store anything that `lashkit.ingest` takes, or give the session an attachment of its workspace.
+
+        The intent is recorded before the bytes are published, and the session's row is committed when this returns.
+
+        Args:
+            source: as for `Workspace.put`; a bare ref or id opens only what the session holds already.
+            label: a name for people, in this session; by default the file's name.
+            media_type: what the bytes are said to be; by default what they look like.
+            trust_media_type: take `media_type` even where the content contradicts it.
+
+        Raises:
+            IngestError: the source cannot become an attachment; nothing was stored.
+            AttachmentNotFound: a bare ref that the session does not hold.
+            SessionExecutionLeaseExpired: the right to write was lost; nothing was stored.
+            AttachmentIoError, StoreBackendError: a medium refused.
+        """
+        return SyncAttachment(
+            self._run(self._aio.put, source, label=label, media_type=media_type, trust_media_type=trust_media_type)
+        )
+
+    def record(self, *parts: object, answer: str | None = None, turn_id: str | None = None) -> Turn:
+        """Commit a turn: the prompt, the answer and the attachments that they name become durable together.
+
+        Args:
+            parts: the prompt. A `str` is text; anything else is an attachment, or becomes one as in `put`.
+            answer: what came back.
+            turn_id: names the turn, so that recording it again is a no-op; by default a new one.
+
+        Returns:
+            The turn. Where the same turn was committed before, that one.
+
+        Raises:
+            IngestError: a part cannot become an attachment; no turn was committed.
+            AttachmentNotFound: a bare ref that the session does not hold.
+            RuntimeTurnCommitConflict: `turn_id` is committed with another content.
+            SessionExecutionLeaseExpired: the right to write was lost; no turn was committed.
+            AttachmentIoError, StoreBackendError: a medium refused.
+        """
+        return self._run(self._aio.record, *parts, answer=answer, turn_id=turn_id)
+
+    def get(self, which: AttachmentLike) -> StoredAttachment:
+        """Read back an attachment that the session holds, verified, described as the session did.
+
+        Raises:
+            AttachmentNotFound: the session does not hold it, whoever else does.
+            AmbiguousAttachmentId, InvalidAttachmentId: `which` names several, or none.
+            AttachmentCorrupt, AttachmentIoError: as `Workspace.get`.
+        """
+        return self._run(self._aio.get, which)
+
+    def refs(self) -> AttachmentList[SyncAttachment]:
+        """What the session holds, in the order in which it came to hold it. It shows itself as a gallery."""
+        return AttachmentList(SyncAttachment(item) for item in self._run(self._aio.refs))
+
+    def history(self) -> History:
+        """The turns that led to the head, oldest first."""
+        return self._run(self._aio.history)
+
+    def tree(self) -> SessionTree:
+        """All turns of the session, with its head and the sessions that were forked from it."""
+        return self._run(self._aio.tree)
+
+    def fork(self, node_id: str | None = None, name: str | None = None) -> SyncSession:
+        """A new session with the turns up to one of this session's, and the attachments that they name.
+
+        Args:
+            node_id: the last turn that the new session has; by default the head.
+            name: the new session's name; by default this one's and a number.
+
+        Returns:
+            The new session, open for writing.
+
+        Raises:
+            StoreError: there is no such turn, no turn at all, or a session of that name.
+            StoreBackendError: the database failed.
+        """
+        return SyncSession(self._run(self._aio.fork, node_id, name))
+
+    def rename(self, name: str) -> None:
+        """Call the session something else. Its id, its turns and what was forked from it stay.
+
+        Raises:
+            StoreError: there is a session of that name, or the name cannot be one.
+            SessionExecutionLeaseExpired: the right to write was lost.
+        """
+        self._run(self._aio.rename, name)
+
+    def delete(self) -> None:
+        """Remove the session with its turns and rows, and close it. Bytes that nobody else holds go at a later reclaim.
+
+        Raises:
+            SessionExecutionLeaseExpired: the right to write was lost.
+        """
+        self._run(self._aio.delete)
+
+
 class SyncWorkspace:
     """A store of attachments to work with: put anything in, see it, get it back byte for byte.
 
@@ -292,19 +748,25 @@ class SyncWorkspace:
         return self
 
     @classmethod
-    def open(cls, target: str | os.PathLike[str]) -> Self:
+    def open(cls, target: str | os.PathLike[str], *, catalog: str | os.PathLike[str] | None = None) -> Self:
         """Open a directory, `memory://` (fresh), or `memory://name` (shared in this process).
 
         Opening one target several times, in one process or in several, is normal. A directory is made by the first put.
 
+        Args:
+            target: where the bytes live.
+            catalog: the file that knows who holds what; by default `lashkit.db` in the directory. It must lie on a
+                local disk: name one for a directory on a network file system.
+
         Raises:
             InvalidTarget: the target is of no known kind, or is a file.
+            StoreBackendError: the catalog would lie on a network file system.
         """
-        opening = Workspace.open(target)
+        opening = Workspace.open(target, catalog=catalog)
         return cls(Bridge(opening.subject)(opening.start))
 
     def close(self) -> None:
-        """Give back what the workspace holds. What it acknowledged is durable already; closing twice is fine."""
+        """Give the database back; a later call opens it again. What was acknowledged is durable already."""
         self._run(self._aio.close)
 
     def __enter__(self) -> Self:
@@ -325,6 +787,21 @@ class SyncWorkspace:
     def store(self) -> SyncAttachmentStore:
         """The store beneath."""
         return SyncAttachmentStore(self._aio.store)
+
+    @property
+    def catalog(self) -> SessionCatalog:
+        """The catalog beneath: sessions, and who holds what."""
+        return self._aio.catalog
+
+    @property
+    def clock(self) -> Clock:
+        """Where the times of intents and turns come from."""
+        return self._aio.clock
+
+    @property
+    def runner(self) -> Runner:
+        """Where blocking work goes."""
+        return self._aio.runner
 
     @property
     def persistence(self) -> AttachmentStorePersistence:
@@ -372,6 +849,22 @@ class SyncWorkspace:
         return AttachmentList(
             SyncAttachment(item) for item in self._run(self._aio.put_many, sources, progress=progress)
         )
+
+    def store_through(
+        self,
+        scoped: SessionScopedAttachmentStore,
+        source: object,
+        *,
+        label: str | None = None,
+        media_type: str | None = None,
+        trust: bool = False,
+    ) -> AttachmentRef:
+        """Make `source` an attachment of whoever `scoped` is for: an uncommitted row, and bytes where they are new.
+
+        A bare ref names only what `scoped` holds already (for the workspace itself: what anybody holds). Sessions call
+        this; users call `put`.
+        """
+        return self._run(self._aio.store_through, scoped, source, label=label, media_type=media_type, trust=trust)
 
     def get(self, which: AttachmentLike) -> StoredAttachment:
         """Read an attachment back, verified against its id.
@@ -444,11 +937,12 @@ class SyncWorkspace:
         )
 
     def delete(self, which: AttachmentLike) -> None:
-        """Remove an attachment. Removing what is not there is fine, but a prefix must name something.
+        """Drop what the workspace itself holds; sessions keep what they hold. Dropping what is not held is fine, but a
+        prefix must name something. Bytes that nobody holds any more go at the next `reclaim`.
 
         Raises:
             AttachmentNotFound, AmbiguousAttachmentId, InvalidAttachmentId: a prefix that names none, or several.
-            AttachmentIoError: the store's medium refused.
+            StoreBackendError: the catalog failed.
         """
         self._run(self._aio.delete, which)
 
@@ -489,3 +983,59 @@ class SyncWorkspace:
             AttachmentIoError: a medium refused.
         """
         return self._run(self._aio.import_, path, progress=progress)
+
+    def reclaim(
+        self,
+        *,
+        grace: float = 24 * 3600,
+        dry_run: bool = False,
+        sweep_unrooted: bool = False,
+        progress: bool | None = None,
+    ) -> ReclaimReport:
+        """Delete the bytes that nobody holds any more. What was put and not deleted since is always held.
+
+        Args:
+            grace: leave alone what is younger than this many seconds.
+            dry_run: change nothing, and say what would go.
+            sweep_unrooted: sweep even where nobody holds anything at all, which deletes everything.
+            progress: show a bar; by default only if it takes longer than a second.
+
+        Raises:
+            RootsUnknown: the catalog cannot see who holds what; nothing was deleted.
+            AttachmentIoError, StoreBackendError: a medium refused.
+        """
+        return self._run(
+            self._aio.reclaim, grace=grace, dry_run=dry_run, sweep_unrooted=sweep_unrooted, progress=progress
+        )
+
+    def session(self, name: str, *, read_only: bool = False, wait: float = 0, steal: bool = False) -> SyncSession:
+        """Open a session by its name; writing to a new name makes it. Opening it again in this process gives the same.
+
+        Args:
+            name: how people call it; it does not begin with `@`.
+            read_only: only look: somebody else may be writing.
+            wait: how many seconds to wait for a writer in another process.
+            steal: take the session from a writer that is gone for good, and cannot be proven dead from here.
+
+        Raises:
+            SessionBusy: another process writes the session and is not proven dead.
+            StoreError: the name cannot be one, or there is no such session to look at.
+            StoreBackendError: the catalog failed.
+        """
+        return SyncSession(self._run(self._aio.session(name, read_only=read_only, wait=wait, steal=steal).start))
+
+    def sessions(self) -> SessionList:
+        """The sessions of this workspace, newest first. It shows itself.
+
+        Raises:
+            StoreBackendError: the catalog failed.
+        """
+        return self._run(self._aio.sessions)
+
+    def unused_session(self, name: str | None, like: str) -> tuple[str, str]:
+        """The id and the name for a new session: `name`, or by default `like` and a number.
+
+        Raises:
+            StoreError: there is a session of that name, or it cannot be one.
+        """
+        return self._run(self._aio.unused_session, name, like)

@@ -41,7 +41,10 @@ _TWINS = (
             ("stores.protocols", "SupportsMeta"),
         ),
     ),
+    _Twin("SyncAttachmentManifest", (("manifest", "AttachmentManifest"),)),
+    _Twin("SyncRuntimePersistence", (("runtime.protocols", "RuntimePersistence"), ("manifest", "AttachmentManifest"))),
     _Twin("SyncAttachment", (("attachment", "Attachment"),)),
+    _Twin("SyncSession", (("session", "Session"),)),
     _Twin("SyncWorkspace", (("workspace", "Workspace"),)),
 )
 _TWIN_OF = {source[1]: twin.facade for twin in _TWINS for source in twin.sources[:1]}
@@ -144,7 +147,11 @@ def _member(member: ast.stmt, owner: str, twin: _Twin) -> str:
     if "classmethod" in decorators:
         return _opener(member, owner, header.format("Self"))
     called = _call_arguments(member)
-    if isinstance(member.returns, ast.Subscript) and ast.unparse(member.returns.value) == "AsyncIterator":
+    kind = ast.unparse(member.returns.value) if isinstance(member.returns, ast.Subscript) else ""
+    if isinstance(member.returns, ast.Subscript) and kind == "Opening":
+        facade = _TWIN_OF[ast.unparse(member.returns.slice)]
+        return f"{header.format(facade)}    return {facade}(self._run({target}({', '.join(called)}).start))"
+    if isinstance(member.returns, ast.Subscript) and kind == "AsyncIterator":
         item = _annotation(member.returns.slice)
         return f"{header.format(f'SyncIterator[{item}]')}    return self._run.iterate({', '.join([target, *called])})"
     if isinstance(member, ast.AsyncFunctionDef):

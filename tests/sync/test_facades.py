@@ -10,9 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from lashkit import AttachmentIntent, AttachmentRef, InMemoryCatalog, content_id
 from lashkit.attachment import Attachment
+from lashkit.manifest import AttachmentManifest
+from lashkit.runtime import RuntimePersistence, SessionReadScope
+from lashkit.session import Session
 from lashkit.stores.protocols import AttachmentStore, SupportsMeta, SupportsStreaming
-from lashkit.sync.facades import SyncAttachment, SyncAttachmentStore, SyncWorkspace
+from lashkit.sync.facades import (
+    SyncAttachment,
+    SyncAttachmentManifest,
+    SyncAttachmentStore,
+    SyncRuntimePersistence,
+    SyncSession,
+    SyncWorkspace,
+)
 from lashkit.workspace import Workspace
 
 GENERATE = Path("lashkit", "sync", "generate.py")
@@ -20,7 +31,11 @@ PAIRS = [
     (SyncAttachmentStore, AttachmentStore),
     (SyncAttachmentStore, SupportsStreaming),
     (SyncAttachmentStore, SupportsMeta),
+    (SyncAttachmentManifest, AttachmentManifest),
+    (SyncRuntimePersistence, RuntimePersistence),
+    (SyncRuntimePersistence, AttachmentManifest),
     (SyncAttachment, Attachment),
+    (SyncSession, Session),
     (SyncWorkspace, Workspace),
 ]
 OWN = {"sync", "sync_mode"}
@@ -80,3 +95,15 @@ def test_a_store_that_cannot_stream_says_so() -> None:
 
     with pytest.raises(AttributeError, match="open"):
         SyncAttachmentStore(Bare()).open("x")  # type: ignore[arg-type]
+
+
+def test_a_catalog_and_a_persistence_are_used_without_await() -> None:
+    catalog = InMemoryCatalog()
+    manifest = SyncAttachmentManifest(catalog)
+    ref = AttachmentRef(id=content_id(b"x"), media_type="a/b", byte_len=1)  # type: ignore[arg-type]
+    manifest.record_intent(AttachmentIntent(session_id="s", ref=ref, intent_at_epoch_ms=1))
+    persistence = SyncRuntimePersistence(catalog.session("s"))
+    assert persistence.holds_ref("s", ref.id)
+    assert persistence.load_session(SessionReadScope.full_graph()) is None
+    assert manifest.commit_refs("s", [ref.id]) == 1
+    assert [entry.attachment_id for entry in persistence.list_all_refs()] == [ref.id]
