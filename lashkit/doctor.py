@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Literal
 
 from lashkit._version import __version__
 from lashkit.errors import AttachmentMetadataDecodeError, AttachmentMissingMeta, LashkitError, LashkitWarning
+from lashkit.pairing import Pairing, read_pairing
+from lashkit.runtime.mounts import network_filesystem
+from lashkit.runtime.sqlite_report import CatalogReport, report_on
+from lashkit.targets import CATALOG_FILE
 
 if TYPE_CHECKING:
+    from lashkit.reports import VerifyReport
     from lashkit.sync import SyncWorkspace
 
 __all__ = ["Diagnosis", "Finding", "examine", "file_system_type"]
@@ -35,7 +40,6 @@ _EXTRAS = {
 # Pillow's name of a feature: what it opens
 _FEATURES = {"jpg": "JPEG", "zlib": "PNG", "webp": "WebP", "avif": "AVIF", "jpg_2000": "JPEG 2000", "libtiff": "TIFF"}
 _IN_MEMORY = {"tmpfs", "ramfs"}
-_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "glusterfs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ def _of_target(target: str | os.PathLike[str], verify: bool) -> Iterator[Finding
             return
         yield from _of_directory(workspace.target)
         if os.path.isdir(workspace.target):
+            yield from _of_catalog(workspace.target, verify)
             yield from _of_content(workspace, verify)
 
 
@@ -174,8 +179,9 @@ def _medium(place: str) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free
     if kind in _IN_MEMORY:
         yield Finding("note", "medium", f"{kind}: kept in memory, gone when the machine restarts")
-    elif kind in _REMOTE:
-        yield Finding("note", "medium", f"{kind}: a network file system; what a flush promises is up to its server")
+    elif (network := network_filesystem(place)) is not None:
+        text = f"{network}: a network file system, where SQLite loses commits; choose a target on a local disk"
+        yield Finding("bad", "medium", text)
     elif kind is not None:
         yield Finding("ok", "medium", kind)
     yield Finding("ok" if free else "bad", "free space", f"{free // 1024**2:,} MiB")
@@ -209,6 +215,46 @@ def file_system_type(mountinfo: str, path: str) -> str | None:
     return found
 
 
+def _of_catalog(root: str, verify: bool) -> Iterator[Finding]:
+    path = os.path.join(root, CATALOG_FILE)
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        yield Finding("note", "catalog", "none yet; the first use makes it, and adopts what is stored")
+        return
+    try:
+        report = report_on(path, verify=verify)
+        pairing = read_pairing(root)
+    except LashkitError as exc:
+        yield Finding("bad", "catalog", str(exc))
+        return
+    facts = f"schema version {report.schema_version}, journal mode {report.journal_mode}"
+    count = report.session_count
+    yield Finding("ok", "catalog", f"{facts}, {count:,} session{'' if count == 1 else 's'}")
+    if report.damage:
+        remedy = "put a copy of the file back, or export what can be read"
+        yield Finding("bad", "catalog", f"damaged ({report.damage[0][:200]}); {remedy}")
+    yield _of_pairing(report, pairing)
+    if report.uncommitted_count:
+        text = "without a commit, of writers at work or dead; `lashkit reclaim` ends those of the dead"
+        yield Finding("note", "intents", f"{report.uncommitted_count:,} {text}")
+    else:
+        yield Finding("ok", "intents", "none without a commit")
+    if report.being_deleted_count:
+        text = "marked by a sweep at work or dead; `lashkit reclaim` ends what the dead began"
+        yield Finding("note", "sweeps", f"{report.being_deleted_count:,} {text}")
+
+
+def _of_pairing(report: CatalogReport, pairing: Pairing | None) -> Finding:
+    """Whether store and catalog know each other: without that, nothing is ever reclaimed."""
+    if report.store_uuid is None:
+        return Finding("note", "pairing", "not paired yet; the next use does it")
+    if pairing is None:
+        return Finding("note", "pairing", "the store's half is missing; the next use writes it")
+    if (pairing.store_uuid, pairing.catalog_uuid) == (report.store_uuid, report.catalog_uuid):
+        return Finding("ok", "pairing", "store and catalog belong together")
+    fact = f"the store belongs to catalog {pairing.catalog_uuid[:80]!r}, and this is {report.catalog_uuid!r}"
+    return Finding("bad", "pairing", f"{fact}: nothing can be reclaimed; put the store's own catalog back")
+
+
 def _of_content(workspace: SyncWorkspace, verify: bool) -> Iterator[Finding]:
     count, byte_len = 0, 0
     damaged: list[str] = []
@@ -222,7 +268,7 @@ def _of_content(workspace: SyncWorkspace, verify: bool) -> Iterator[Finding]:
                     workspace.store.meta(blob.id)
                 except (AttachmentMissingMeta, AttachmentMetadataDecodeError):
                     damaged.append(blob.id.short)
-            report = workspace.verify(progress=False) if verify else None
+            report = _verified(workspace) if verify else None
     except LashkitError as exc:
         yield Finding("bad", "attachments", f"{exc}; check the permissions and the disk")
         return
@@ -236,6 +282,17 @@ def _of_content(workspace: SyncWorkspace, verify: bool) -> Iterator[Finding]:
     else:
         yield Finding("ok" if report.ok else "bad", "content", str(report))
     yield from _leftovers(workspace.target)
+
+
+def _verified(workspace: SyncWorkspace) -> VerifyReport:
+    """What verifying finds, without making a catalog where there is none."""
+    if os.path.exists(os.path.join(workspace.target, CATALOG_FILE)):
+        return workspace.verify(progress=False)
+    from lashkit.sync import Bridge
+    from lashkit.transfer import verify_all
+
+    store = workspace.aio.store
+    return Bridge(store)(verify_all, store, progress=False)
 
 
 def _leftovers(root: str) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from lashkit.cli import main
 from lashkit.cli.failures import outcome_of
 from lashkit.cli.files import write_file
 from lashkit.cli.output import fitted
+from lashkit.doctor import examine
 
 COMMAND = [sys.executable, "-m", "lashkit"]
 HOSTILE = "a\x1b[31m[bold red]x[/]\u202egpj.exe\nrm -rf\r:smile:"
@@ -331,13 +332,21 @@ def test_columns_are_narrowed_from_the_last_and_no_further_than_their_floor() ->
     assert fitted([12, 30, 20], [12, 10, 12], 1) == [12, 10, 12]
 
 
-def test_damaged_metadata_is_a_warning_of_one_line(call: Call) -> None:
+def test_a_foreign_file_is_a_warning_of_one_line(call: Call) -> None:
     put(b"hi\n")
+    Path("attachments/sha256/holi\x1bday.jpg").write_bytes(b"x")
+    called = call("verify")
+    assert called.code == 0
+    assert "\x1b" not in called.err
+    assert one_line(called.err).startswith("lashkit: warning: ")
+
+
+def test_what_is_listed_is_described_by_the_catalog_though_the_metadata_file_is_damaged(call: Call) -> None:
+    put(b"hi\n", label="note")
     Path(f"{blob(TEXT_ID)}.json").write_text("{}")
     called = call("ls")
-    assert called.code == 0
-    assert TEXT_ID[:12] in called.out
-    assert one_line(called.err).startswith("lashkit: warning: the metadata of attachment")
+    assert (called.code, called.err) == (0, "")
+    assert called.out.splitlines()[1].endswith("note")
 
 
 def test_show_says_what_an_attachment_is(call: Call, cat: Path) -> None:
@@ -383,20 +392,32 @@ def test_show_opens_the_page_in_the_browser_that_is_there(tmp_path: Path) -> Non
 
 
 def test_rm_removes_what_it_found_and_nothing_where_one_is_missing(call: Call) -> None:
-    first, second = put(b"first file"), put(b"second file")
+    first, second, kept = put(b"first file"), put(b"second file"), put(b"kept file")
     missing = call("rm", first, "0" * 64, "--yes")
     assert missing.code == 1
     assert blob(first).exists()
-    assert call("rm", first, second[:8], second, "-y").out == f"removed {first[:12]}, {second[:12]}\n"
-    assert not blob(first).exists()
-    assert not blob(second).exists()
+    assert call("rm", first, second[:8], second, "-y").out == (
+        f"removed {first[:12]}, {second[:12]}; bytes that nobody holds go at the next `lashkit reclaim`\n"
+    )
+    assert [one["id"] for one in json.loads(call("ls", "--json").out)] == [kept]
+    assert call("reclaim", "--grace", "0").code == 0
+    assert [blob(one).exists() for one in (first, second, kept)] == [False, False, True]
+
+
+def test_what_was_removed_is_not_there_to_be_removed_again(call: Call) -> None:
+    put(b"hi\n")
+    assert call("rm", TEXT_ID, "--yes").code == 0
+    for name in (TEXT_ID, TEXT_ID[:8]):
+        again = call("rm", name, "--yes")
+        assert again.code == 1
+        assert "no attachment" in one_line(again.err)
 
 
 def test_rm_removes_what_has_no_readable_metadata(call: Call) -> None:
     attachment_id = put(b"hi\n")
     Path(f"{blob(attachment_id)}.json").unlink()
     assert call("rm", attachment_id, "--yes").code == 0
-    assert not blob(attachment_id).exists()
+    assert call("ls", "--json").out == "[]\n"
 
 
 def test_rm_does_not_guess_where_nobody_can_be_asked() -> None:
@@ -413,7 +434,8 @@ def test_rm_asks_at_a_terminal(answer: bytes, code: int) -> None:
     asked = in_terminal("rm", attachment_id, answer=answer)
     assert "Remove 98ea6e4f216f?" in asked.out
     assert asked.code == code
-    assert blob(attachment_id).exists() == bool(code)
+    with lashkit.open("attachments") as workspace:
+        assert [one.id for one in workspace.list()] == [attachment_id] * code
 
 
 # verify, export, import
@@ -503,7 +525,8 @@ def test_help_fits_a_terminal_and_shows_every_command_and_examples() -> None:
     assert not any(line.endswith("...") for line in lines[1:])
     commands = lines[lines.index("Commands:") + 1 : lines.index("  Examples:") - 1]
     assert [line.split()[0] for line in commands] == [
-        *("put", "get", "ls", "show", "rm", "verify", "export", "import", "doctor", "demo"),
+        *("put", "get", "ls", "show", "rm", "sessions", "verify", "reclaim", "export", "import", "doctor", "demo"),
+        "session",
     ]
 
 
@@ -567,7 +590,11 @@ def test_an_interrupted_put_says_so_with_code_130_and_leaves_nothing() -> None:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         assert process.wait(60) == 130
-    assert files_in(Path()) == set()
+    # What the first put makes may be there, and nothing else: no bytes, no intent, no write-ahead log.
+    assert files_in(Path()) <= {"attachments/lashkit.db", "attachments/store.json"}
+    diagnosis = examine("attachments")
+    assert diagnosis.healthy
+    assert "intents" not in [finding.subject for finding in diagnosis.of_target if finding.verdict != "ok"]
 
 
 def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
@@ -597,10 +624,17 @@ def test_a_closed_output_is_one_line() -> None:
     assert "standard output is closed" in one_line(done.stderr)
 
 
-def test_a_refusing_file_system_is_one_line_with_a_remedy(call: Call, cat: Path) -> None:
+def test_a_target_below_a_file_is_one_line_with_a_remedy(call: Call, cat: Path) -> None:
     called = call("-t", cat / "below", "put", cat)
     assert called.code == 1
-    assert "not a directory" in one_line(called.err)
+    assert "it is not a directory; " in one_line(called.err)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="this kernel has no /proc")
+def test_a_refusing_file_system_is_one_line_with_a_remedy(call: Call, cat: Path) -> None:
+    called = call("-t", "/proc/self/attachments", "put", cat)
+    assert called.code == 1
+    assert "; " in one_line(called.err)
 
 
 @pytest.mark.parametrize(

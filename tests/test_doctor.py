@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import lashkit
 from lashkit.cli import main
 from lashkit.doctor import Diagnosis, Finding, examine, file_system_type
+from lashkit.runtime import mounts
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -125,6 +127,104 @@ def test_leftovers_are_counted(target: Path) -> None:
     (target / ".staging" / "left").write_bytes(b"12345")
     finding = found(examine(target))["leftovers"]
     assert (finding.verdict, finding.text.partition(" on")[0]) == ("note", "1 files, 5 bytes")
+
+
+def test_a_healthy_catalog_says_its_version_and_how_much_it_has(target: Path) -> None:
+    with lashkit.open(target) as workspace:
+        workspace.session("cats").close()
+    findings = found(examine(target, verify=True))
+    assert findings["catalog"] == Finding("ok", "catalog", "schema version 1, journal mode wal, 1 session")
+    assert findings["pairing"] == Finding("ok", "pairing", "store and catalog belong together")
+    assert findings["intents"].verdict == "ok"
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_directory_from_before_is_healthy_and_gets_no_catalog_by_being_examined(target: Path, verify: bool) -> None:
+    (target / "lashkit.db").unlink()
+    (target / "store.json").unlink()
+    before = everything_in(target)
+    diagnosis = examine(target, verify=verify)
+    assert diagnosis.healthy
+    assert found(diagnosis)["catalog"].text.startswith("none yet; ")
+    assert everything_in(target) == before
+
+
+def test_a_store_without_its_half_of_the_pairing_is_a_note(target: Path) -> None:
+    (target / "store.json").unlink()
+    diagnosis = examine(target)
+    assert diagnosis.healthy
+    assert found(diagnosis)["pairing"].verdict == "note"
+
+
+def test_a_store_of_another_catalog_is_not_healthy(target: Path, tmp_path: Path) -> None:
+    with lashkit.open(tmp_path / "other") as workspace:
+        workspace.put(b"x")
+    os.replace(tmp_path / "other" / "store.json", target / "store.json")
+    diagnosis = examine(target)
+    assert not diagnosis.healthy
+    assert "nothing can be reclaimed" in found(diagnosis)["pairing"].text
+
+
+def test_a_catalog_that_was_never_used_is_not_paired_yet(target: Path, tmp_path: Path) -> None:
+    (target / "lashkit.db").unlink()
+    catalog = lashkit.SqliteCatalog(target / "lashkit.db")
+    assert catalog.catalog_uuid
+    asyncio.run(catalog.close())
+    assert found(examine(target))["pairing"].text.startswith("not paired yet")
+
+
+def test_what_a_killed_writer_and_a_killed_sweep_left_are_notes(target: Path) -> None:
+    killed = (
+        "import asyncio, os, signal, sys, lashkit\n"
+        "from lashkit.manifest import AttachmentIntent, AttachmentOwner\n"
+        "from lashkit.process import ProcessIdentity\n"
+        "async def main():\n"
+        "    ws = await lashkit.Workspace.open(sys.argv[1])\n"
+        "    first = (await ws.list())[-1]\n"
+        "    owner = AttachmentOwner(kind='process', owner_id='x', process=ProcessIdentity.current())\n"
+        "    await ws.catalog.record_intent(AttachmentIntent(\n"
+        "        session_id='s', ref=(await ws.list())[0].ref, intent_at_epoch_ms=1, owner=owner))\n"
+        "    await ws.delete(first)\n"
+        "    assert await ws.catalog.condemn(first.id, grace_ms=0)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(main())\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, str(target)], timeout=60).returncode == -9
+    diagnosis = examine(target)
+    assert diagnosis.healthy
+    findings = found(diagnosis)
+    assert findings["intents"].text.startswith("1 without a commit")
+    assert findings["sweeps"].text.startswith("1 marked by a sweep")
+
+
+@pytest.mark.parametrize("pragma", ["user_version=999", "application_id=7"])
+def test_a_catalog_of_another_version_or_program_is_not_healthy(target: Path, pragma: str) -> None:
+    code = f"import apsw, sys; apsw.Connection(sys.argv[1]).execute('PRAGMA {pragma}')"
+    subprocess.run([sys.executable, "-c", code, str(target / "lashkit.db")], check=True, timeout=60)
+    diagnosis = examine(target, verify=True)
+    assert not diagnosis.healthy
+    assert found(diagnosis)["catalog"].verdict == "bad"
+
+
+def test_a_damaged_catalog_is_found_where_it_is_read(target: Path) -> None:
+    with lashkit.open(target) as workspace, workspace.session("s") as session:
+        for number in range(50):
+            session.record(f"prompt {number}", answer="x" * 500)
+    with open(target / "lashkit.db", "r+b") as file:
+        file.seek(-8192, os.SEEK_END)
+        file.write(b"\xff" * 8192)
+    diagnosis = examine(target, verify=True)
+    assert not diagnosis.healthy
+    assert "bad" in [finding.verdict for finding in diagnosis.of_target if finding.subject == "catalog"]
+
+
+def test_a_network_file_system_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "mountinfo"
+    table.write_text("22 1 0:1 / / rw - nfs4 host:/x rw\n")
+    monkeypatch.setattr(mounts, "MOUNT_TABLE", str(table))
+    diagnosis = examine(tmp_path / "store")
+    assert not diagnosis.healthy
+    assert "choose a target on a local disk" in found(diagnosis)["medium"].text
 
 
 def test_a_place_where_leftovers_cannot_be_looked_for_is_not_healthy(target: Path) -> None:

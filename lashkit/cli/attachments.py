@@ -26,11 +26,13 @@ from lashkit.cli.options import (
     usage,
 )
 from lashkit.cli.output import Column, say, say_json, say_table, send, wants_progress
+from lashkit.cli.sessions import complete_name, meta_named
 from lashkit.display.escaping import cut
 
 if TYPE_CHECKING:
     from lashkit.ingestion import Ingested
-    from lashkit.sync import SyncAttachment
+    from lashkit.sync import SyncAttachment, SyncWorkspace
+    from lashkit.values import AttachmentId
 
 __all__ = ["get", "ls", "put", "rm", "show"]
 
@@ -142,17 +144,27 @@ def ls(
     min_bytes: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only N bytes or more.")] = None,
     max_bytes: Annotated[int | None, typer.Option(min=0, metavar="N", help="Only N bytes or less.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, metavar="N", help="The newest N.")] = None,
+    session: Annotated[
+        str | None,
+        typer.Option("--session", metavar="NAME", help="Only what this session holds.", autocompletion=complete_name),
+    ] = None,
     as_json: Json = False,
     target: Target = None,
 ) -> None:
     """List what is stored, newest first."""
     import lashkit
     from lashkit.wire import ref_to_json
+    from lashkit.workspace import selected
 
     with lashkit.open(chosen_target(ctx, target)) as workspace:
-        found = workspace.list(
-            media_type=media_type, label=label, min_byte_len=min_bytes, max_byte_len=max_bytes, limit=limit
-        )
+        if session is None:
+            held = workspace.list()
+        else:
+            meta_named(workspace, session)
+            with workspace.session(session, read_only=True) as opened:
+                held = opened.refs()[::-1]
+        wanted = selected(held, media_type=media_type, label=label, min_byte_len=min_bytes, max_byte_len=max_bytes)
+        found = list(wanted)[:limit]
         if as_json:
             say_json([ref_to_json(one.ref) for one in found])
         elif found:
@@ -160,7 +172,7 @@ def ls(
         else:
             asked = media_type, label, min_bytes, max_bytes
             matching = " that match" if any(part is not None for part in asked) else ""
-            say(f"no attachments{matching} in {workspace.target}")
+            say(f"no attachments{matching} in {workspace.target if session is None else f'session {session}'}")
 
 
 def show(
@@ -230,9 +242,9 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     target: Target = None,
 ) -> None:
-    """Remove attachments.
+    """Remove attachments. Their bytes go at the next reclaim.
 
-    They are all found before the first is removed.
+    They are all found before the first is removed. Sessions keep what they hold.
     """
     with opened_existing(chosen_target(ctx, target)) as workspace:
         ids = list(dict.fromkeys(id_of(workspace, text) for text in which))
@@ -243,4 +255,19 @@ def rm(
             typer.confirm(f"Remove {shown}?", abort=True, err=True)
         for attachment_id in ids:
             workspace.delete(attachment_id)
-        say(f"removed {shown}")
+        say(f"removed {shown}; bytes that nobody holds go at the next `lashkit reclaim`")
+        _say_who_holds(workspace, ids)
+
+
+def _say_who_holds(workspace: SyncWorkspace, ids: list[AttachmentId]) -> None:
+    """Name the sessions that keep some of `ids`."""
+    from lashkit.sync import Bridge
+
+    catalog = workspace.catalog
+    find = Bridge(catalog)
+    names = {meta.session_id: meta.name for meta in workspace.sessions()}
+    for attachment_id in ids:
+        holders = [names.get(row.session_id, row.session_id) for row in find(catalog.find_entries, attachment_id)]
+        if holders:
+            more = f" and {len(holders) - 4:,} more" if len(holders) > 4 else ""
+            say(f"{attachment_id.short} stays in {', '.join(f'session {name}' for name in holders[:4])}{more}")

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from lashkit.cli import attachments, upkeep
+from lashkit.cli import attachments, sessions, upkeep
 from lashkit.cli.options import Target
 from lashkit.cli.output import say
+from lashkit.cli.reclaim import reclaim
 
 __all__ = ["app"]
 
@@ -22,6 +23,8 @@ Examples:
   lashkit ls --type 'image/*'                  list the pictures
   lashkit get 3f2a91c04b7e -o cat.png          get one back, byte for byte
   lashkit show 3f2a91c04b7e --open             look at one in a browser
+  lashkit session show cats                    see what was asked and answered
+  lashkit reclaim --dry-run                    see what nobody holds any more
 """
 
 # Plain help: it is there twice as fast as rich's, and reads the same in a log.
@@ -39,13 +42,16 @@ for _name, _command in (
     ("ls", attachments.ls),
     ("show", attachments.show),
     ("rm", attachments.rm),
+    ("sessions", sessions.sessions),
     ("verify", upkeep.verify),
+    ("reclaim", reclaim),
     ("export", upkeep.export),
     ("import", upkeep.import_),
     ("doctor", upkeep.doctor),
     ("demo", upkeep.demo),
 ):
     app.command(_name)(_command)
+app.add_typer(sessions.app, name="session")
 
 
 def _show_version(wanted: bool) -> None:

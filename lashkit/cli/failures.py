@@ -6,9 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from lashkit.display.escaping import visible
-from lashkit.errors import AttachmentIoError, LashkitError
+from lashkit.errors import AttachmentIoError, LashkitError, SessionBusy
 
 __all__ = ["Outcome", "outcome_of"]
+
+
+# What the library's remedies name, and what does the same on the command line.
+_OPTIONS = {
+    "pass allow_private=True": "pass --allow-private",
+    "pass sweep_unrooted=True": "pass --sweep-unrooted",
+    "pass catalog= a path on a local disk, or a Postgres URL": "choose a --target on a local disk",
+    "pass catalog= a path on a local disk": "choose a --target on a local disk",
+    "pass catalog= another path": "choose another --target",
+    "; open the store with its own catalog": "; `lashkit doctor` says more",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +47,21 @@ def outcome_of(exc: BaseException) -> Outcome:
     if isinstance(exc, OSError) and not isinstance(exc, LashkitError):
         exc = AttachmentIoError.of(exc)
     if isinstance(exc, LashkitError):
-        return Outcome(str(exc).replace("pass allow_private=True", "pass --allow-private"), 1)
+        return Outcome(_in_options(exc), 1)
     fact = f"unexpected {type(exc).__name__} ({exc})"
     return Outcome(f"{fact}; a bug in lashkit, please report it (LASHKIT_TRACEBACK=1 shows where)", 1, is_bug=True)
+
+
+def _in_options(exc: LashkitError) -> str:
+    """The error's text with the command line's remedies."""
+    if isinstance(exc, SessionBusy):
+        # Only `session rm` writes a session: its options are the way on.
+        fact = f"session {exc.session_id!r} is being written by {exc.holder}"
+        return f"{fact}; --wait SECONDS waits for it, --steal takes the session if the writer is gone for good"
+    text = str(exc)
+    for remedy, option in _OPTIONS.items():
+        text = text.replace(remedy, option)
+    return text
 
 
 def _usage(exc: Any) -> Outcome:

@@ -115,12 +115,11 @@ def complete_id(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            store = opened_existing(chosen_target(ctx, ctx.params.get("target"))).store
-            found = [blob for blob in store.list() if blob.id.startswith(bare_id(incomplete))]
+            with opened_existing(chosen_target(ctx, ctx.params.get("target"))) as workspace:
+                found = [one for one in workspace.list() if one.id.startswith(bare_id(incomplete))]
     except Exception:  # noqa: BLE001  (whatever it is, it must not land in the line that somebody is typing)
         return []
-    found.sort(key=lambda blob: -blob.last_modified_epoch_ms)
-    return [(blob.id.short, f"{blob.byte_len:,} bytes") for blob in found[:_COMPLETIONS]]
+    return [(one.id.short, f"{one.byte_len:,} bytes") for one in found[:_COMPLETIONS]]
 
 
 Target = Annotated[

@@ -20,7 +20,7 @@ __all__ = ["demo", "doctor", "export", "import_", "verify"]
 
 
 def verify(ctx: typer.Context, as_json: Json = False, target: Target = None) -> None:
-    """Read everything again, and say what is damaged.
+    """Read everything again, and say what is damaged or missing.
 
     Changes nothing; the exit code is 1 if anything is wrong.
     """
@@ -34,6 +34,7 @@ def verify(ctx: typer.Context, as_json: Json = False, target: Target = None) -> 
                 *((one, "the bytes are not those of the id; put the original again") for one in report.corrupt_ids),
                 *((one, "the bytes cannot be read; check the disk") for one in report.unreadable_ids),
                 *((one, "the metadata cannot be read; put the original again") for one in report.metadata_ids),
+                *((one, "held, and the bytes are not there; put the original again") for one in report.missing_ids),
             ]
             if wrong:
                 say_table([Column("id", style="cyan"), Column("what is wrong; what helps", floor=20)], wrong)
