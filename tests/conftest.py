@@ -19,6 +19,7 @@ import hashlib
 import inspect
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -37,6 +38,12 @@ SUPPORTED = ("3.11", "3.12", "3.13")
 
 hypothesis.settings.register_profile("lashkit", deadline=None, derandomize=CI)
 hypothesis.settings.load_profile("lashkit")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C work in tests and in what they start: a shell that starts us in the background makes it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
