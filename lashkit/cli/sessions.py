@@ -69,7 +69,7 @@ def complete_name(ctx: typer.Context, incomplete: str) -> list[str]:
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What the session is called.", autocompletion=complete_name)]
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+app: typer.Typer = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.callback(invoke_without_command=True)

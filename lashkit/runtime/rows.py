@@ -61,7 +61,7 @@ class Rows:
     """Manifest, fence and leases: dictionaries in the place of tables."""
 
     def __init__(self, clock: Clock) -> None:
-        self.catalog_uuid = str(uuid.uuid4())
+        self.catalog_uuid: str = str(uuid.uuid4())
         self.clock = clock
         self.store_uuid: str | None = None
         self.manifest: dict[tuple[str, AttachmentId], AttachmentManifestEntry] = {}

@@ -111,7 +111,7 @@ class SqliteCatalog:
 
     async def record_intent(self, intent: AttachmentIntent) -> None:
         """See `AttachmentManifest.record_intent`; the same as `begin_write`."""
-        await self._runner.run(self._holder.write, rows.begin_write, intent)
+        await self._runner.run(rows.record, self._holder, intent)
 
     async def commit_refs(
         self,
@@ -144,7 +144,7 @@ class SqliteCatalog:
 
     async def begin_write(self, intent: AttachmentIntent) -> None:
         """See `AttachmentFence.begin_write`."""
-        await self._runner.run(self._holder.write, rows.begin_write, intent)
+        await self._runner.run(rows.record, self._holder, intent)
 
     async def not_live(self, attachment_ids: Sequence[AttachmentId], *, grace_ms: int) -> Sequence[AttachmentId]:
         """See `AttachmentFence.not_live`."""

@@ -53,10 +53,10 @@ class SqliteFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self.connection: Connection | None = None
         self.refused = False  # in a child that was forked inside a transaction
-        self.is_busy = False  # a thread that holds the lock is at work
+        self.is_busy: bool = False  # a thread that holds the lock is at work
         self.holders: set[object] = set()
         self._is_local = False
         self._pid = 0

@@ -26,7 +26,7 @@ __all__ = ["abandon", "files", "opening"]
 files: dict[str, SqliteFile] = {}
 """The files that this process has used, by real path. They stay: without a connection they are small."""
 
-opening = threading.RLock()
+opening: threading.RLock = threading.RLock()
 """Held while a connection is opened; taken inside a file's lock. No fork happens meanwhile."""
 
 _PATIENCE_S = 2.0

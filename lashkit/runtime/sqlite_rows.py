@@ -20,6 +20,8 @@ from lashkit.values import AttachmentId, AttachmentRef, MediaType
 if TYPE_CHECKING:
     from apsw import Connection
 
+    from lashkit.runtime.sqlite_holder import SqliteHolder
+
 __all__ = [
     "arm_delete",
     "begin_write",
@@ -33,6 +35,7 @@ __all__ = [
     "not_live",
     "pair_store",
     "paired_store",
+    "record",
     "release",
     "uncommitted",
     "write_entry",
@@ -94,6 +97,13 @@ def holds_ref(connection: Connection, session_id: str, attachment_id: Attachment
     """Whether the session has a row."""
     sql = "SELECT 1 FROM manifest WHERE session_id = ? AND attachment_id = ?"
     return connection.execute(sql, (session_id, attachment_id)).fetchone() is not None
+
+
+def record(holder: SqliteHolder, intent: AttachmentIntent) -> None:
+    """`begin_write`; on the disk where it describes anew what is committed, since no commit follows that changes it."""
+    row = holder.read(entry, intent.session_id, intent.attachment_id)
+    describes = row is not None and row.committed_at_epoch_ms is not None and row.ref != intent.ref
+    (holder.write_durably if describes else holder.write)(begin_write, intent)
 
 
 def begin_write(connection: Connection, intent: AttachmentIntent) -> None:

@@ -142,7 +142,7 @@ class SqliteSession:
     async def record_intent(self, intent: AttachmentIntent) -> None:
         """See `AttachmentManifest.record_intent`."""
         self._require(intent.session_id)
-        await self._runner.run(self._holder.write, rows.begin_write, intent)
+        await self._runner.run(rows.record, self._holder, intent)
 
     async def commit_refs(
         self,

@@ -159,8 +159,8 @@ class ManifestsOf:
 
     def __init__(self, catalogs: MemoryCatalogHarness | SqliteCatalogHarness) -> None:
         self._catalogs = catalogs
-        self.make = catalogs.make
-        self.advance_ms = catalogs.advance_ms
+        self.make: Callable[[], Any] = catalogs.make
+        self.advance_ms: Callable[..., None] = catalogs.advance_ms
         _lend(self, catalogs, "reopen", "close")
 
     def __repr__(self) -> str:
@@ -180,10 +180,10 @@ class SessionsOf:
 
     def __init__(self, catalogs: MemoryCatalogHarness | SqliteCatalogHarness) -> None:
         self._catalogs = catalogs
-        self.advance_ms = catalogs.advance_ms
+        self.advance_ms: Callable[..., None] = catalogs.advance_ms
         self._opened: dict[int, tuple[Any, str]] = {}
         if hasattr(catalogs, "reopen"):
-            self.reopen = self._reopen
+            self.reopen: Callable[..., Any] = self._reopen
 
     def __repr__(self) -> str:
         return f"SessionsOf({self._catalogs!r})"

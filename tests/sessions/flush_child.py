@@ -43,6 +43,8 @@ def main(root: str) -> None:
             session.record("What?", new, answer="That")
         with marked("record two new"):
             session.record("What?", b"left", b"right", answer="That")
+        with marked("put under another label"):
+            session.put(b"new to the session", label="another")
         with marked("workspace delete"):
             ws.delete(own)
         with marked("read"):

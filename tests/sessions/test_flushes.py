@@ -18,6 +18,7 @@ MOST = {
     "put new bytes": 3,
     "put large new bytes": 3,
     "put the same bytes again": 1,
+    "put under another label": 1,
     "workspace put new bytes": 3,
     "give": 1,
     "record text": 1,
@@ -69,3 +70,7 @@ def test_an_operation_on_a_warm_workspace_flushes_so_often_at_most(
 def test_the_log_is_flushed_last_and_once(flushes: dict[str, list[str]], operation: str) -> None:
     assert [path for path in flushes[operation] if path.startswith("lashkit.db")] == ["lashkit.db-wal"]
     assert flushes[operation][-1] == "lashkit.db-wal"
+
+
+def test_a_new_label_is_on_the_disk_before_it_is_acknowledged(flushes: dict[str, list[str]]) -> None:
+    assert flushes["put under another label"] == ["lashkit.db-wal"]
