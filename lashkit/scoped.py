@@ -11,11 +11,10 @@ the guarded reads are ours.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from collections.abc import AsyncIterator, Iterable
+from typing import TYPE_CHECKING
 
 from lashkit.clock import Clock, SystemClock
 from lashkit.errors import (
@@ -27,6 +26,7 @@ from lashkit.errors import (
     ManifestRecordFailed,
     SessionExecutionLeaseExpired,
 )
+from lashkit.hops import one_hop
 from lashkit.lease import SessionExecutionLeaseFence
 from lashkit.manifest import (
     AttachmentFence,
@@ -69,22 +69,6 @@ _WAIT_LIMIT_S = 5.0
 """How long a writer waits for a sweep that is deleting the same bytes."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 0.25
 _HEADS_PER_HOP = 64
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _one_hop(
-    method: Callable[Concatenate[SessionScopedAttachmentStore, P], Coroutine[None, None, T]],
-) -> Callable[Concatenate[SessionScopedAttachmentStore, P], Coroutine[None, None, T]]:
-    """Run all steps in one worker where store and manifest allow it, so that no cancel falls between them."""
-
-    @functools.wraps(method)
-    async def operation(self: SessionScopedAttachmentStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        steps = method(self, *args, **kwargs)
-        return await (self._runner.hop(steps) if self.sync_mode == "inline" else steps)
-
-    return operation
 
 
 class SessionScopedAttachmentStore:
@@ -196,7 +180,7 @@ class SessionScopedAttachmentStore:
         self._await_commit(ref.id)
         return ref
 
-    @_one_hop
+    @one_hop
     async def _put(self, data: bytes, meta: AttachmentCreateMeta) -> AttachmentRef:
         ref = meta.describe(await self._runner.run(content_id, data), len(data)).as_ref()
         await self._record(ref)
@@ -225,7 +209,7 @@ class SessionScopedAttachmentStore:
         self._await_commit(ref.id)
         return ref
 
-    @_one_hop
+    @one_hop
     async def _publish(self, staged: StagedBlob, meta: AttachmentCreateMeta) -> AttachmentRef:
         if staged not in self._staged:
             raise AttachmentNotFound(staged.id, "it is not staged here")
@@ -256,7 +240,7 @@ class SessionScopedAttachmentStore:
         self._await_commit(ref.id)
         return ref
 
-    @_one_hop
+    @one_hop
     async def _hold(self, ref: AttachmentRef) -> None:
         # No row is taken back afterwards: another put of this session may be counting on it by then.
         await self._inner.head(ref.id)
@@ -293,7 +277,7 @@ class SessionScopedAttachmentStore:
             left_s -= pause_s
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S, max(left_s, 0.0))
 
-    @_one_hop
+    @one_hop
     async def delete(self, attachment_id: AttachmentId) -> None:
         """Drop the session's row; the bytes stay until a sweep finds that nobody holds them. Deleting what is not held
         is fine. Over `NoopAttachmentManifest`, where nobody holds anything, the bytes go at once."""
@@ -318,7 +302,7 @@ class SessionScopedAttachmentStore:
             return None
         raise AttachmentNotFound(attachment_id)
 
-    @_one_hop
+    @one_hop
     async def get(self, attachment_id: AttachmentId) -> StoredAttachment:
         """As `AttachmentStore.get`, described as this session did; what it does not hold is `AttachmentNotFound`."""
         row = await self._held(attachment_id)
@@ -331,7 +315,7 @@ class SessionScopedAttachmentStore:
             data = b"".join([chunk async for chunk in chunks_of(self._inner, attachment_id)])
         return StoredAttachment(_described(row, len(data)), data)
 
-    @_one_hop
+    @one_hop
     async def meta(self, attachment_id: AttachmentId) -> AttachmentMeta:
         """As `SupportsMeta.meta`, described as this session did; what it does not hold is `AttachmentNotFound`."""
         row = await self._held(attachment_id)
@@ -339,7 +323,7 @@ class SessionScopedAttachmentStore:
             return await meta_of(self._inner, attachment_id)
         return _described(row, (await self._inner.head(attachment_id)).byte_len)
 
-    @_one_hop
+    @one_hop
     async def head(self, attachment_id: AttachmentId) -> StoredBlobRef:
         """As `AttachmentStore.head`; what the session does not hold is `AttachmentNotFound`."""
         await self._held(attachment_id)
@@ -365,7 +349,7 @@ class SessionScopedAttachmentStore:
             for blob in await self._heads([row.attachment_id for row in rows[start : start + _HEADS_PER_HOP]]):
                 yield blob
 
-    @_one_hop
+    @one_hop
     async def _heads(self, ids: Iterable[AttachmentId]) -> tuple[StoredBlobRef, ...]:
         """Those of the ids whose bytes are there."""
         found = []

@@ -7,19 +7,18 @@ given back when the last user of this process closes it; a holder that is proven
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from lashkit.attachment import Attachment, AttachmentLike, AttachmentList
 from lashkit.errors import HeadRevisionConflict, SessionBusy, SessionExecutionLeaseExpired, SessionNameTaken, StoreError
+from lashkit.hops import one_hop
 from lashkit.lease import LeaseOwnerIdentity, SessionExecutionLeaseFence
 from lashkit.manifest import AttachmentOwner
 from lashkit.process import ProcessIdentity
@@ -38,6 +37,7 @@ from lashkit.values import AttachmentId, AttachmentRef, StoredAttachment
 from lashkit.workspace import Workspace, resolve
 
 if TYPE_CHECKING:
+    from lashkit.runner import Runner
     from lashkit.runtime.protocols import SessionCatalog
     from lashkit.stores.protocols import SyncMode
     from lashkit.sync.facades import SyncSession
@@ -45,22 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["Session", "open_session"]
 
 _POLL_S = 0.05
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _one_hop(
-    method: Callable[Concatenate[Session, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Session, P], Coroutine[Any, Any, T]]:
-    """Run all steps in one worker where the workspace allows it, so that no cancel falls between them."""
-
-    @functools.wraps(method)
-    async def operation(self: Session, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        steps = method(self, *args, **kwargs)
-        return await (self._workspace.runner.hop(steps) if self.sync_mode == "inline" else steps)
-
-    return operation
 
 
 class Session:
@@ -107,6 +91,10 @@ class Session:
     def read_only(self) -> bool:
         """Whether it was opened without the right to write."""
         return self._read_only
+
+    @property
+    def _runner(self) -> Runner:
+        return self._workspace.runner
 
     @property
     def sync_mode(self) -> SyncMode:
@@ -210,7 +198,7 @@ class Session:
 
     # Writing
 
-    @_one_hop
+    @one_hop
     async def put(
         self, source: object, *, label: str | None = None, media_type: str | None = None, trust_media_type: bool = False
     ) -> Attachment:
@@ -236,7 +224,7 @@ class Session:
         await self._fenced(self._persistence.commit_refs(self._id, (ref.id,), fence=fence))
         return Attachment(ref, self._workspace)
 
-    @_one_hop
+    @one_hop
     async def record(self, *parts: object, answer: str | None = None, turn_id: str | None = None) -> Turn:
         """Commit a turn: the prompt, the answer and the attachments that they name become durable together.
 
@@ -340,7 +328,7 @@ class Session:
 
     # Reading
 
-    @_one_hop
+    @one_hop
     async def get(self, which: AttachmentLike) -> StoredAttachment:
         """Read back an attachment that the session holds, verified, described as the session did.
 
@@ -353,21 +341,21 @@ class Session:
         attachment_id = resolve(which, [entry.attachment_id for entry in entries])
         return await self._scoped(None).get(attachment_id)
 
-    @_one_hop
+    @one_hop
     async def refs(self) -> AttachmentList[Attachment]:
         """What the session holds, in the order in which it came to hold it. It shows itself as a gallery."""
         entries = await self._workspace.catalog.entries(self._id)
         committed = (entry for entry in entries if entry.committed_at_epoch_ms is not None)
         return AttachmentList(Attachment(entry.ref, self._workspace) for entry in committed)
 
-    @_one_hop
+    @one_hop
     async def history(self) -> History:
         """The turns that led to the head, oldest first."""
         read = await self._persistence.load_session(SessionReadScope.active_path())
         nodes = () if read is None else read.graph.nodes
         return History(turn for turn in (turn_of(self._id, node) for node in nodes) if turn is not None)
 
-    @_one_hop
+    @one_hop
     async def tree(self) -> SessionTree:
         """All turns of the session, with its head and the sessions that were forked from it."""
         read = await self._persistence.load_session(SessionReadScope.full_graph())
@@ -412,7 +400,7 @@ class Session:
                 continue  # somebody else took the number
             return await self._workspace.session(chosen)
 
-    @_one_hop
+    @one_hop
     async def rename(self, name: str) -> None:
         """Call the session something else. Its id, its turns and what was forked from it stay.
 
@@ -428,7 +416,7 @@ class Session:
         await self._commit(GraphCommitDelta.unchanged(head), revision=revision, meta=replace(meta, name=name))
         self._name = name
 
-    @_one_hop
+    @one_hop
     async def delete(self) -> None:
         """Remove the session with its turns and rows, and close it. Bytes that nobody else holds go at a later reclaim.
 

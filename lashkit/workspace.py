@@ -13,10 +13,10 @@ import functools
 import itertools
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
 
 from lashkit.attachment import Attachment, AttachmentLike, AttachmentList, HasRef
 from lashkit.clock import Clock, SystemClock
@@ -30,6 +30,7 @@ from lashkit.errors import (
     StoreError,
 )
 from lashkit.holdings import Holdings
+from lashkit.hops import one_hop
 from lashkit.manifest import AttachmentManifestEntry, AttachmentOwner
 from lashkit.opening import Opening
 from lashkit.pairing import WORKSPACE, pair
@@ -67,22 +68,7 @@ _PREFIX_LEN = 8
 _WHOLE_BYTE_LEN = 1024 * 1024
 """Sources of up to this many bytes are read whole: a repeated put is recognised before it writes anything."""
 
-P = ParamSpec("P")
-T = TypeVar("T")
 S = TypeVar("S", bound=HasRef)
-
-
-def _one_hop(
-    method: Callable[Concatenate[Workspace, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Workspace, P], Coroutine[Any, Any, T]]:
-    """Run the whole operation in one worker where the store allows it."""
-
-    @functools.wraps(method)
-    async def operation(self: Workspace, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        steps = method(self, *args, **kwargs)
-        return await (self._runner.hop(steps) if self.sync_mode == "inline" else steps)
-
-    return operation
 
 
 class Workspace:
@@ -243,7 +229,7 @@ class Workspace:
 
         return SyncWorkspace(self)
 
-    @_one_hop
+    @one_hop
     async def put(
         self, source: object, *, label: str | None = None, media_type: str | None = None, trust_media_type: bool = False
     ) -> Attachment:
@@ -268,7 +254,7 @@ class Workspace:
         await self._catalog.commit_refs(WORKSPACE, (ref.id,))
         return Attachment(ref, self)
 
-    @_one_hop
+    @one_hop
     async def put_many(self, sources: Iterable[object], *, progress: bool | None = None) -> AttachmentList[Attachment]:
         """Store several sources, in order. All are looked at before the first is stored; until then pictures and arrays
         are held encoded in memory, files are not.
@@ -378,7 +364,7 @@ class Workspace:
         suspends = self.sync_mode == "inline" and owner.sync_mode != "inline"
         return owner.sync.get(source.ref) if suspends else await owner.get(source.ref)
 
-    @_one_hop
+    @one_hop
     async def get(self, which: AttachmentLike) -> StoredAttachment:
         """Read an attachment back, verified against its id.
 
@@ -393,7 +379,7 @@ class Workspace:
         row = await self._entry(await self._resolve(which))
         return await self._holdings.get(row.attachment_id)
 
-    @_one_hop
+    @one_hop
     async def find(self, which: AttachmentLike) -> Attachment:
         """The attachment that `which` names, without reading its bytes.
 
@@ -416,7 +402,7 @@ class Workspace:
         async for chunk in chunks_of(self._store, row.attachment_id):
             yield chunk
 
-    @_one_hop
+    @one_hop
     async def list(
         self,
         *,
@@ -453,7 +439,7 @@ class Workspace:
         )
         return AttachmentList(itertools.islice(found, limit))
 
-    @_one_hop
+    @one_hop
     async def delete(self, which: AttachmentLike) -> None:
         """Drop what the workspace itself holds; sessions keep what they hold. Dropping what is not held is fine, but a
         prefix must name something. Bytes that nobody holds any more go at the next `reclaim`.
@@ -466,7 +452,7 @@ class Workspace:
         if await self._known():
             await self._catalog.forget(WORKSPACE, attachment_id)
 
-    @_one_hop
+    @one_hop
     async def verify(self, *, progress: bool | None = None) -> VerifyReport:
         """Read and re-hash everything, and say what is wrong. Changes nothing.
 
@@ -481,7 +467,7 @@ class Workspace:
         rows = await self._holdings.rows() if await self._known() else []
         return await verify_all(self._store, [row.attachment_id for row in rows], progress=progress)
 
-    @_one_hop
+    @one_hop
     async def export(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> ExportReport:
         """Copy everything into one archive, or into a folder.
 
@@ -501,7 +487,7 @@ class Workspace:
             raise InvalidTarget(path, "an export goes to the name of a .zip file, or of a folder")
         return await export_all(self._holdings, name, runner=self._runner, progress=progress)
 
-    @_one_hop
+    @one_hop
     async def import_(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> ImportReport:
         """Take in everything from an archive or folder that `export` wrote, or from another workspace's directory.
 
@@ -519,7 +505,7 @@ class Workspace:
         await self._catalog.commit_refs(WORKSPACE, scoped.pending_manifest_commit_ids())
         return report
 
-    @_one_hop
+    @one_hop
     async def reclaim(
         self,
         *,
@@ -579,7 +565,7 @@ class Workspace:
 
         return Opening(self, start)
 
-    @_one_hop
+    @one_hop
     async def _open_session(self, name: str, *, read_only: bool, wait: float, steal: bool) -> Session:
         from lashkit.session import open_session
 
@@ -594,7 +580,7 @@ class Workspace:
             except SessionNameTaken:  # somebody made it between our look and our write: that is the one
                 continue
 
-    @_one_hop
+    @one_hop
     async def sessions(self) -> SessionList:
         """The sessions of this workspace, newest first. It shows itself.
 

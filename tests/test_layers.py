@@ -18,7 +18,7 @@ LAYERS = (
     ("values",),
     ("wire", "reports"),
     ("runner",),
-    ("workers", "stores.protocols"),
+    ("workers", "stores.protocols", "hops"),
     ("stores",),
     ("ingestion", "progress", "opening"),
     ("lease",),
