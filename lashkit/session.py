@@ -32,9 +32,10 @@ from lashkit.runtime.records import (
     SessionReadScope,
 )
 from lashkit.scoped import SessionScopedAttachmentStore
+from lashkit.selection import resolve
 from lashkit.turns import History, SessionTree, Turn, tree_of, turn_of, turn_payload
 from lashkit.values import AttachmentId, AttachmentRef, StoredAttachment
-from lashkit.workspace import Workspace, resolve
+from lashkit.workspace import Workspace
 
 if TYPE_CHECKING:
     from lashkit.runner import Runner

@@ -13,7 +13,7 @@ from lashkit.stores.file import FileAttachmentStore
 from lashkit.stores.memory import InMemoryAttachmentStore
 from lashkit.stores.protocols import AttachmentStore
 
-__all__ = ["CATALOG_FILE", "parts_for"]
+__all__ = ["CATALOG_FILE", "has_attachments", "is_no_directory", "parts_for"]
 
 CATALOG_FILE = "lashkit.db"
 """The catalog of a directory, beside its attachments."""
@@ -51,3 +51,15 @@ def parts_for(
         raise InvalidTarget(text, "a target in memory keeps its catalog in memory; leave catalog= out")
     fresh = (InMemoryAttachmentStore(), InMemoryCatalog())
     return (text, *(_named.setdefault(match[2], fresh) if match[2] else fresh))
+
+
+def has_attachments(root: str) -> bool:
+    """Whether a workspace, or a store of lashkit's or lash's, is in the directory."""
+    return any(os.path.lexists(os.path.join(root, name)) for name in (CATALOG_FILE, "sha256"))
+
+
+def is_no_directory(path: str) -> bool:
+    """Whether the path, or one that it lies under, is there and is something else."""
+    while not os.path.lexists(path) and os.path.dirname(path) != path:
+        path = os.path.dirname(path)
+    return not os.path.isdir(path)

@@ -8,23 +8,20 @@ into a worker thread and runs there as a whole, so that a cancel cannot land bet
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import itertools
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from lashkit.attachment import Attachment, AttachmentLike, AttachmentList, HasRef
 from lashkit.clock import Clock, SystemClock
 from lashkit.errors import (
-    AmbiguousAttachmentId,
     AttachmentNotFound,
     IngestError,
-    InvalidAttachmentId,
     InvalidTarget,
     SessionNameTaken,
     StoreError,
@@ -42,10 +39,11 @@ from lashkit.runtime.mounts import require_local
 from lashkit.runtime.protocols import SessionCatalog
 from lashkit.runtime.sqlite import SqliteCatalog
 from lashkit.scoped import SessionScopedAttachmentStore
+from lashkit.selection import check_session_name, is_attachment, resolve, selected
 from lashkit.stores.access import chunks_of, put_chunks
 from lashkit.stores.file import FileAttachmentStore
 from lashkit.stores.protocols import AttachmentStore, SyncMode, sync_mode_of
-from lashkit.targets import CATALOG_FILE, parts_for
+from lashkit.targets import has_attachments, is_no_directory, parts_for
 from lashkit.values import (
     AttachmentCreateMeta,
     AttachmentId,
@@ -64,11 +62,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace"]
 
-_PREFIX_LEN = 8
 _WHOLE_BYTE_LEN = 1024 * 1024
 """Sources of up to this many bytes are read whole: a repeated put is recognised before it writes anything."""
-
-S = TypeVar("S", bound=HasRef)
 
 
 class Workspace:
@@ -132,7 +127,7 @@ class Workspace:
             InvalidTarget: the directory's place is taken by something else.
         """
         if isinstance(self._store, FileAttachmentStore):
-            taken = await self._runner.run(_is_no_directory, self._store.root)
+            taken = await self._runner.run(is_no_directory, self._store.root)
             if taken:
                 raise InvalidTarget(self._store.root, "it is not a directory; put the file into a workspace instead")
         if isinstance(self._catalog, SqliteCatalog):
@@ -142,7 +137,7 @@ class Workspace:
     async def _known(self, *, to_write: bool = False) -> bool:
         """Whether there is anything to ask. Store and catalog are made, and know each other, by the first write."""
         if isinstance(self._store, FileAttachmentStore):
-            there = await self._runner.run(_has_attachments, self._store.root)
+            there = await self._runner.run(has_attachments, self._store.root)
             if not there and self._paired_with is not None:
                 # Somebody removed the directory under us, as people do in notebooks: begin anew.
                 self._catalog, self._paired_with = parts_for(self._store.root, self._catalog_path)[2], None
@@ -277,7 +272,7 @@ class Workspace:
         looked_at: list[Ingested | HasRef] = []
         for index, source in enumerate(sources):
             try:
-                looked_at.append(source if _is_attachment(source) else await self._look_at(source))
+                looked_at.append(source if is_attachment(source) else await self._look_at(source))
             except IngestError as exc:
                 exc.add_note(f"It is source number {index} of put_many, counted from 0; nothing was stored.")
                 raise
@@ -313,7 +308,7 @@ class Workspace:
         A bare ref names only what `scoped` holds already (for the workspace itself: what anybody holds). Sessions call
         this; users call `put`.
         """
-        if _is_attachment(source):
+        if is_attachment(source):
             owner = self._owner_of(source)
             if media_type is None and (owner is None or owner._store is self._store):
                 return await self._hold(scoped, source.ref, label=label, is_bare=owner is None)
@@ -569,7 +564,7 @@ class Workspace:
     async def _open_session(self, name: str, *, read_only: bool, wait: float, steal: bool) -> Session:
         from lashkit.session import open_session
 
-        _check_name(name)
+        check_session_name(name)
         if read_only and all(meta.name != name for meta in await self._known_sessions()):
             raise StoreError(f"there is no session {name!r} to look at; sessions() lists them")
         await self._known(to_write=True)
@@ -610,7 +605,7 @@ class Workspace:
         taken = {meta.name for meta in await self._catalog.sessions()}
         if name is None:
             name = next(f"{like}-{n}" for n in itertools.count(2) if f"{like}-{n}" not in taken)
-        _check_name(name)
+        check_session_name(name)
         if name in taken:
             raise SessionNameTaken(name)
         return await self._session_id(name), name
@@ -621,75 +616,9 @@ class Workspace:
         return await self._holdings.entry(attachment_id)
 
     async def _resolve(self, which: AttachmentLike) -> AttachmentId:
-        if isinstance(which, str) and _PREFIX_LEN <= len(which) < 64 and await self._known():
-            return resolve(which, [row.attachment_id for row in await self._holdings.rows()])
-        return resolve(which, ())
-
-
-def resolve(which: AttachmentLike, known: Iterable[AttachmentId]) -> AttachmentId:
-    """The id that `which` names: itself, or the one of `known` that begins with it.
-
-    Raises:
-        AttachmentNotFound, AmbiguousAttachmentId: a prefix that names none of `known`, or several.
-        InvalidAttachmentId: it cannot name any.
-    """
-    if not isinstance(which, str):
-        if _has_ref(which):
-            return which.ref.id
-        raise InvalidAttachmentId(which)
-    if not _PREFIX_LEN <= len(which) < 64:
-        return AttachmentId(which)
-    if not set(which) <= set("0123456789abcdef"):
-        raise InvalidAttachmentId(which)
-    matches = sorted({attachment_id for attachment_id in known if attachment_id.startswith(which)})
-    if not matches:
-        raise AttachmentNotFound(which)
-    if len(matches) > 1:
-        raise AmbiguousAttachmentId(which, tuple(matches))
-    return matches[0]
-
-
-def selected(
-    attachments: Iterable[S],
-    *,
-    media_type: str | None = None,
-    label: str | None = None,
-    min_byte_len: int | None = None,
-    max_byte_len: int | None = None,
-) -> Iterator[S]:
-    """Those of `attachments` that `Workspace.list` is asked for, in their order."""
-    kind = f"{media_type}/*" if media_type and "/" not in media_type and "*" not in media_type else media_type
-    for attachment in attachments:
-        ref = attachment.ref
-        if (
-            ref.byte_len >= (min_byte_len or 0)
-            and (max_byte_len is None or ref.byte_len <= max_byte_len)
-            and _matches(ref.media_type, kind)
-            and _matches(ref.label or "", label)
-        ):
-            yield attachment
-
-
-def _check_name(name: object) -> None:
-    """Refuse what cannot be a session's name.
-
-    Raises:
-        StoreError: it is no text, empty, longer than 200 characters, begins with `@`, or has control characters.
-    """
-    if not isinstance(name, str) or not name.strip() or len(name) > 200 or not name.isprintable():
-        raise StoreError("a session's name is 1 to 200 printable characters")
-    if name.startswith("@"):
-        raise StoreError("names that begin with @ are lashkit's own; choose another name for the session")
-
-
-def _is_attachment(source: object) -> TypeGuard[HasRef]:
-    """Whether `source` stands for something that is stored already, rather than for bytes."""
-    return _has_ref(source) and not isinstance(source, StoredAttachment)
-
-
-def _has_ref(thing: object) -> TypeGuard[HasRef]:
-    """Whether `thing` stands for an attachment: other packages have objects with a `ref` of another kind."""
-    return isinstance(getattr(thing, "ref", None), AttachmentRef)
+        is_prefix = isinstance(which, str) and len(which) < 64
+        known = await self._holdings.rows() if is_prefix and await self._known() else ()
+        return resolve(which, [row.attachment_id for row in known])
 
 
 @functools.cache
@@ -703,20 +632,3 @@ def _ingest() -> Callable[..., Ingested]:
 def _opened_again(cls: type[Workspace], target: str, catalog_path: str | None) -> Workspace:
     _, store, catalog = parts_for(target, catalog_path)
     return cls(store, catalog, target=target)
-
-
-def _has_attachments(root: str) -> bool:
-    """Whether a workspace, or a store of lashkit's or lash's, is in the directory."""
-    return any(os.path.lexists(os.path.join(root, name)) for name in (CATALOG_FILE, "sha256"))
-
-
-def _is_no_directory(path: str) -> bool:
-    """Whether the path, or one that it lies under, is there and is something else."""
-    while not os.path.lexists(path) and os.path.dirname(path) != path:
-        path = os.path.dirname(path)
-    return not os.path.isdir(path)
-
-
-def _matches(text: str, pattern: str | None) -> bool:
-    """Whether `text` is like `pattern`, in which `*` and `?` are the only wildcards: labels may have brackets."""
-    return pattern is None or fnmatch.fnmatchcase(text.casefold(), pattern.casefold().replace("[", "[[]"))

@@ -29,7 +29,7 @@ LAYERS = (
     ("turns",),
     ("display",),
     ("attachment", "targets", "archive", "pairing"),
-    ("holdings", "transfer"),
+    ("holdings", "transfer", "selection"),
     ("workspace",),
     ("session",),
     ("sync",),

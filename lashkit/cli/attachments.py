@@ -153,8 +153,8 @@ def ls(
 ) -> None:
     """List what is stored, newest first."""
     import lashkit
+    from lashkit.selection import selected
     from lashkit.wire import ref_to_json
-    from lashkit.workspace import selected
 
     with lashkit.open(chosen_target(ctx, target)) as workspace:
         if session is None:
