@@ -39,7 +39,9 @@ __all__ = [
     "default_runner",
     "drive",
     "driven",
+    "may_give_up",
     "must_cancel",
+    "must_finish",
     "running_loop",
     "time_limit",
     "unobserved",
@@ -209,6 +211,7 @@ class _Limits(threading.local):
 
     abandoned: threading.Event | None = None
     deadline: float | None = None  # seconds, on time.monotonic()
+    kept: threading.Event | None = None  # what `abandoned` was before `must_finish`
 
 
 limits: _Limits = _Limits()
@@ -224,6 +227,18 @@ def checkpoint() -> None:
         raise _Abandoned
     if limits.deadline is not None and time.monotonic() > limits.deadline:
         raise TimeoutError("the time limit has passed")
+
+
+def must_finish() -> None:
+    """Have the operation that this worker does end by itself: something is half done, and its awaiter waits for it."""
+    if limits.abandoned is not None:
+        limits.kept, limits.abandoned = limits.abandoned, None
+
+
+def may_give_up() -> None:
+    """What `must_finish` began is whole: a cancelled awaiter is obeyed again."""
+    if limits.kept is not None:
+        limits.abandoned, limits.kept = limits.kept, None
 
 
 def _sleep_here(seconds: float) -> None:

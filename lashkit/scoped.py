@@ -37,7 +37,7 @@ from lashkit.manifest import (
     NoopAttachmentManifest,
     SupportsEntries,
 )
-from lashkit.runner import Runner, default_runner
+from lashkit.runner import Runner, default_runner, must_finish
 from lashkit.stores.access import chunks_of, meta_of
 from lashkit.stores.protocols import (
     AttachmentStore,
@@ -272,6 +272,7 @@ class SessionScopedAttachmentStore:
                     f"({type(exc).__name__}: {exc}); no bytes were written; put again"
                 ) from exc
             else:
+                must_finish()  # until the commit: an intent alone would outlive a call that was cancelled
                 return
             await self._runner.sleep(pause_s)
             left_s -= pause_s

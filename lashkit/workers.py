@@ -118,7 +118,7 @@ def _in_worker(call: Callable[[], T], abandoned: threading.Event) -> T:
     except StopIteration as exc:  # a future cannot carry it: the awaiter would wait for ever
         raise RuntimeError("the function raised StopIteration") from exc
     finally:
-        limits.abandoned = outer
+        limits.abandoned, limits.kept = outer, None
 
 
 async def _settled(future: asyncio.Future[Any]) -> None:

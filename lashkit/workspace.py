@@ -33,7 +33,7 @@ from lashkit.opening import Opening
 from lashkit.pairing import WORKSPACE, pair
 from lashkit.process import ProcessIdentity
 from lashkit.progress import Progress
-from lashkit.runner import Runner, default_runner
+from lashkit.runner import Runner, default_runner, may_give_up
 from lashkit.runtime.memory import InMemoryCatalog
 from lashkit.runtime.mounts import require_local
 from lashkit.runtime.protocols import SessionCatalog
@@ -247,6 +247,7 @@ class Workspace:
         scoped = await self._own_store()
         ref = await self.store_through(scoped, source, label=label, media_type=media_type, trust=trust_media_type)
         await self._catalog.commit_refs(WORKSPACE, (ref.id,))
+        may_give_up()
         return Attachment(ref, self)
 
     @one_hop
@@ -282,6 +283,7 @@ class Workspace:
             for item in looked_at:
                 ref = await self.store_through(scoped, item)
                 await self._catalog.commit_refs(WORKSPACE, (ref.id,))
+                may_give_up()
                 stored.append(Attachment(ref, self))
                 bar.advance()
         return stored

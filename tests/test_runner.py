@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from lashkit.errors import WouldSuspend
-from lashkit.runner import ThreadRunner, adopt, checkpoint, drive, running_loop, time_limit, unobserved
+from lashkit.runner import (
+    ThreadRunner,
+    adopt,
+    checkpoint,
+    drive,
+    may_give_up,
+    must_finish,
+    running_loop,
+    time_limit,
+    unobserved,
+)
 from lashkit.workers import Workers
 
 word: contextvars.ContextVar[str] = contextvars.ContextVar("word", default="none")
@@ -414,3 +424,31 @@ async def test_work_in_place_sees_no_loop_and_awaits_as_ever() -> None:
     workers = Workers(1, "test")
     with no_more_threads(workers):
         assert await workers.work(running_loop) is None
+
+
+def test_what_must_finish_is_not_given_up_until_it_is_whole() -> None:
+    runner = ThreadRunner()
+    begun, cancelled = threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    def work() -> None:
+        begun.set()
+        cancelled.wait(30)
+        must_finish()
+        checkpoint()
+        steps.append("whole")
+        may_give_up()
+        checkpoint()
+        steps.append("more")
+
+    async def main() -> None:
+        task = asyncio.create_task(runner.run(work))
+        await asyncio.to_thread(begun.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, cancelled.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert steps == ["whole"]
